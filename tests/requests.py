@@ -5,7 +5,7 @@ from typing import Any
 
 from idempotent_lambda.clock import EpochMillis, Millis, Seconds
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.settings import Settings
 
 

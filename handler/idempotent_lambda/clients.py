@@ -1,6 +1,6 @@
 """The AWS SDK: clients that start and give up quickly, and whose fault a failed call is.
 
-Only this module and `store.call_errors` know botocore's errors.
+Only this module and `store.retries` know botocore's errors.
 """
 
 import os

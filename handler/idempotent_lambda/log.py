@@ -18,9 +18,11 @@ from idempotent_lambda.clock import Clock, EpochMillis
 from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
 from idempotent_lambda.metrics import DIMENSION, MAX_VALUES, METRICS, NAMESPACE, count_message
-from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory
+from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory, is_traced
 from idempotent_lambda.protocol.steps import Outcome, Settled
+from idempotent_lambda.settings import read_trace_header
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.traces import parse_xray_header
 
 MAX_ERROR_CHARACTERS = 1000
 MAX_FRAMES = 10
@@ -69,6 +71,11 @@ class JsonLines:
         follows: bool,
     ) -> None:
         """See `Observer.report_message`."""
+        if is_traced():
+            from idempotent_lambda.tracers import trace_message  # noqa: PLC0415  # only when used
+
+            if error := trace_message(delivery, key, settled, history, follows=follows):
+                self._write_line("tracing_failed", "WARN", {"errors": [_describe_error(error)]})
         with self._lock:
             self._counts.update(count_message(settled, history, follows=follows))
             if since := history.parked_since:
@@ -83,6 +90,7 @@ class JsonLines:
                 "key": key and key.show(hashed=self._hash_keys),
                 "message_id": delivery.id,
                 "request_id": history.request_id,
+                "trace_id": _find_trace_id(delivery),
                 "receive_count": delivery.receive_count,
                 "coalesced": follows,
                 "payload_differs": history.payload_differs,
@@ -117,7 +125,8 @@ class JsonLines:
             "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in values],
         }
         embedded = {"Timestamp": self._clock.now(), "CloudWatchMetrics": [directive]}
-        details = {"request_id": stats.request_id, DIMENSION: self._function, **values}
+        ids = {"request_id": stats.request_id, "trace_id": _find_trace_id()}
+        details = {**ids, DIMENSION: self._function, **values}
         self._write_line("batch", "INFO", details | {"_aws": embedded})
 
     def report_batch_calls_unavailable(self, error: StoreError) -> None:
@@ -145,6 +154,12 @@ class JsonLines:
         stream = self._stream or sys.stdout
         stream.write(_LINE_ENCODER.encode(line) + "\n")
         stream.flush()
+
+
+def _find_trace_id(delivery: Delivery | None = None) -> str | None:
+    """Return the id of the message's own trace, or else of the invocation's; None without both."""
+    trace = (delivery and delivery.trace) or parse_xray_header(read_trace_header())
+    return trace and trace.xray_id
 
 
 @lru_cache(maxsize=1)

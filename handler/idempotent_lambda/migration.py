@@ -34,8 +34,7 @@ from idempotent_lambda.errors import (
     StoreRefusedError,
     UnsupportedKeyError,
 )  # fmt: skip
-from idempotent_lambda.store.api_types import AttributeValue, DynamoDBClient, StoredItem
-from idempotent_lambda.store.items import encode_value
+from idempotent_lambda.store.items import AttributeValue, DynamoDBClient, StoredItem, encode_value
 
 __all__ = ["CustomTableRecords", "PastCompletion", "PowertoolsRecords"]
 

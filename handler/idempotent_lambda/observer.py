@@ -1,14 +1,22 @@
 """The reports of the pipeline about each message and batch, and their receiver."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.keys import Key
 from idempotent_lambda.protocol import claims, steps
 from idempotent_lambda.sources.delivery import Delivery
+
+if TYPE_CHECKING:
+    from idempotent_lambda.tracers import TracedRun
+
+OPENTELEMETRY: Final = "opentelemetry.trace"
+XRAY: Final = "aws_xray_sdk.core"
+"""The modules of the tracers that `tracers` knows."""
 
 _DURATIONS: Final[dict[type, str]] = {
     steps.Claim: "claim_ms",
@@ -50,6 +58,7 @@ class ClaimHistory:
         payload_differs: the message is coalesced, and its body differs from its leader's body.
         durations: milliseconds spent, by log field.
         errors: errors in the order in which they occurred.
+        run: run of the processor, if a tracer is loaded.
     """
 
     request_id: str = ""
@@ -63,6 +72,7 @@ class ClaimHistory:
     payload_differs: bool = False
     durations: dict[str, Millis] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
+    run: "TracedRun | None" = None
 
     def note(self, step: steps.Step, reply: steps.Reply, spent: Millis) -> None:
         """Note a step, its reply and its duration."""
@@ -142,3 +152,8 @@ class Observer(Protocol):
 
     def report_visibility_change_failed(self, error: StoreError) -> None:
         """Report that messages in progress come back only after the visibility timeout, and why."""
+
+
+def is_traced() -> bool:
+    """Whether the function has loaded a tracer."""
+    return OPENTELEMETRY in sys.modules or XRAY in sys.modules

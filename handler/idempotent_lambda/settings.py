@@ -144,6 +144,15 @@ class Settings:
         return settings
 
 
+def read_trace_header(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the X-Ray header of the invocation; empty outside Lambda.
+
+    Lambda sets it for each invocation, and a process has one invocation at a time:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-python-runtime.html
+    """
+    return environment.get("_X_AMZN_TRACE_ID", "")
+
+
 class _Reader:
     """Reads variables and collects the problems of all of them.
 

@@ -20,6 +20,7 @@ from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.protocol.claims import (
     Claimed,
     ClaimOutcome,
+    ClaimRequest,
     ClaimStore,
     Completed,
     CompleteOutcome,
@@ -27,9 +28,9 @@ from idempotent_lambda.protocol.claims import (
     ParkOutcome,
     Released,
     ReleaseOutcome,
+    Request,
 )
 from idempotent_lambda.protocol.record import Owner, Record
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.items import decode_record
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock

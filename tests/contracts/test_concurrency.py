@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
-from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.claims import Claimed, ClaimRequest, ClaimStore, Completed, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore
 from scripts.support.emulator import Emulator

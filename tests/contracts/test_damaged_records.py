@@ -14,9 +14,15 @@ import pytest
 
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.protocol.claims import Claimed, Completed, Parked, Released
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    ClaimRequest,
+    Completed,
+    Parked,
+    Released,
+    Request,
+)
 from idempotent_lambda.protocol.record import Owner, Record
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 

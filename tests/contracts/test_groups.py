@@ -11,16 +11,17 @@ from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis,
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.protocol.claims import (
     Claimed,
+    ClaimRequest,
     Completed,
     Duplicate,
     InProgress,
     LostLease,
     Parked,
     Released,
+    Request,
     Stale,
 )
 from idempotent_lambda.protocol.record import Owner, Record
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.record import Owner, Record, Status
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of
 

@@ -35,7 +35,7 @@ IS_STALE = And(IS_STALE.parts[:1])
 CHECK = """
 from idempotent_lambda.protocol.judgement import judge_existing
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest
+from idempotent_lambda.protocol.claims import ClaimRequest
 record = Record(id="1", status=Status.COMPLETED, owner="a", expires_at=2**40, created_at=0)
 claim = ClaimRequest(
     record_id="1", owner="b", now=1, retention=1, lease_expires_at=2, takeover=False

@@ -22,7 +22,7 @@ HOMES = {
     "advance": "protocol.lifecycle",
     "BatchPlan.record_finished": "protocol.plan",
     "call_processor": "pipeline.processor",
-    "Flusher": "pipeline.flusher",
+    "Flusher": "pipeline.workers",
     "Reports.report": "pipeline.reports",
     "build_response": "sources.response",
 }

@@ -17,15 +17,18 @@ from tests.handler.quoted_keys import CONSUMED
 PAGE = (Path(__file__).parents[2] / "docs" / "logs.md").read_text()
 LINE, *SAMPLES = map(json.loads, re.findall(r"```json\n(.*?)\n```", PAGE))
 BY_OUTCOME = {sample["outcome"]: sample for sample in SAMPLES} | {"completed": {}}
-VARYING = {"timestamp", "key", "message_id", "request_id", "claim_ms", "run_ms", "settle_ms"}
+VARYING = {
+    "timestamp", "key", "message_id", "request_id", "trace_id", "claim_ms", "run_ms", "settle_ms",
+}  # fmt: skip
 """Fields whose values are the reader's; a time may only be null or a number."""
 
 Read = Callable[[Outcome], dict[str, Any]]
 
 
 @pytest.fixture
-def read(capsys: pytest.CaptureFixture[str]) -> Read:
+def read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Read:
     """The first line of a message that ends so, and that shares its end with no other."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={LINE['trace_id']};Parent=53995c3f42cd8ad8")
 
     def read(outcome: Outcome) -> dict[str, Any]:
         CONSUMED[outcome]("ORDER-1", hash_keys=False)

@@ -11,10 +11,9 @@ import pytest
 from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis, Seconds
 from idempotent_lambda.errors import PermanentFailure, StoreError, StoreUnavailableError
 from idempotent_lambda.protocol import lifecycle, record
-from idempotent_lambda.protocol.claims import Claimed, Stale
+from idempotent_lambda.protocol.claims import Claimed, ClaimRequest, Request, Stale
 from idempotent_lambda.protocol.conditions import Compare, Missing, Or, evaluate
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_STALE, Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import (
     NOBODY,
     Claim,

@@ -16,7 +16,7 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.errors import StoreError
 from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda.store.batch_calls import MAX_STATEMENTS
+from idempotent_lambda.store.calls import MAX_STATEMENTS
 from scripts.support.proxy import Call, Fault
 from tests.waiting import eventually
 

@@ -13,9 +13,8 @@ from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavail
 from idempotent_lambda.keys import Key
 from idempotent_lambda.observer import BatchStats, ClaimHistory
 from idempotent_lambda.pipeline.consumer import Consumer
-from idempotent_lambda.protocol.claims import ClaimStore
+from idempotent_lambda.protocol.claims import ClaimRequest, ClaimStore, Request
 from idempotent_lambda.protocol.record import Owner, Record
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import Settled
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message

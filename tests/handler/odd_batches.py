@@ -12,8 +12,8 @@ from idempotent_lambda.clock import Deadline, EpochMillis, EpochSeconds, Millis
 from idempotent_lambda.errors import BatchFailedError, UnsupportedEventError
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda.pipeline.consumer import Consumer
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.record import Owner, Record
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.queues import SqsQueues
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
 from idempotent_lambda.sources.message import Message

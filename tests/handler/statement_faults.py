@@ -10,9 +10,8 @@ from botocore.compat import HTTPHeaders
 
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.protocol.claims import Claimed
+from idempotent_lambda.protocol.claims import Claimed, ClaimRequest, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of
 

@@ -21,7 +21,7 @@ from idempotent_lambda.errors import (
 )
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.queues import SqsQueues
-from idempotent_lambda.store.call_errors import CallErrors
+from idempotent_lambda.store.retries import CallErrors
 from idempotent_lambda_toolkit.testing import ManualClock
 
 from .events import event, order, unwrapped

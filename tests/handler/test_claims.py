@@ -9,6 +9,7 @@ from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.protocol.claims import (
     Claimed,
+    ClaimRequest,
     Completed,
     Duplicate,
     InProgress,
@@ -16,6 +17,7 @@ from idempotent_lambda.protocol.claims import (
     Mismatch,
     Parked,
     Released,
+    Request,
     Stale,
 )
 from idempotent_lambda.protocol.judgement import (
@@ -27,7 +29,6 @@ from idempotent_lambda.protocol.judgement import (
     judge_existing,
 )
 from idempotent_lambda.protocol.record import UNREADABLE, Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from tests.requests import claim_of
 
 REQUEST = Request(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
+from idempotent_lambda.protocol.claims import ClaimRequest
 from idempotent_lambda.protocol.conditions import (
     EXPRESSION,
     PARTIQL,
@@ -31,7 +32,6 @@ from idempotent_lambda.protocol.record import (
     Record,
     build_claim_condition,
 )
-from idempotent_lambda.protocol.requests import ClaimRequest
 from tests.contracts.conftest import batched
 
 from .conftest import Lab

@@ -18,16 +18,17 @@ from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.protocol.claims import (
     Claimed,
+    ClaimRequest,
     Completed,
     Duplicate,
     InProgress,
     LostLease,
     Parked,
     Released,
+    Request,
     Stale,
 )
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.testing import ManualClock
 from tests.requests import claim_of

@@ -19,9 +19,8 @@ from botocore.compat import HTTPHeaders
 
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds
 from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
-from idempotent_lambda.protocol.claims import Completed, LostLease, Released
+from idempotent_lambda.protocol.claims import Completed, LostLease, Released, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda.store.transaction import Transaction

@@ -14,9 +14,9 @@ import pytest
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.pipeline.shared_plan import MAX_LINGER_MILLIS
 from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import Decision
-from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.protocol.plan_state import Decision
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.threads import Threads
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock

@@ -15,9 +15,9 @@ from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
 from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.plan import BatchPlan
 from idempotent_lambda.protocol.plan_state import WINDOW
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock
 from tests.waiting import SECONDS

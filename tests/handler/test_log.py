@@ -50,6 +50,7 @@ def test_line(harness: ConsumerHarness) -> None:
         "key": "7",
         "message_id": "m-7",
         "request_id": "",
+        "trace_id": None,
         "receive_count": 2,
         "coalesced": False,
         "payload_differs": False,

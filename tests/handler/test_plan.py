@@ -6,8 +6,7 @@ from idempotent_lambda.keys import Key
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol.claims import Claimed
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import FinishedTask, Task
-from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW, FinishedTask, Task
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.steps import (
     Claim,

@@ -13,7 +13,7 @@ import idempotent_lambda_toolkit.testing
 from idempotent_lambda import errors
 
 SOURCES = sorted(Path(idempotent_lambda.__file__).parent.rglob("*.py"))
-MAXIMUM_CODE_LINES = 6100
+MAXIMUM_CODE_LINES = 6350
 
 
 def test_package() -> None:

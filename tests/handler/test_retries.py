@@ -9,10 +9,10 @@ import pytest
 from idempotent_lambda.clients import Failure
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NO_TIME, StoreError, StoreUnavailableError
-from idempotent_lambda.store.call_errors import CallErrors
 from idempotent_lambda.store.retries import (
     FEW_ATTEMPTS,
     UNTIL_DEADLINE,
+    CallErrors,
     RetryPolicy,
     call_with_retries,
 )

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import Deadline, EpochMillis, Seconds
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store import writes
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from tests.requests import claim_of

@@ -12,8 +12,8 @@ import pytest
 
 from idempotent_lambda import clock, keys, queues, settings
 from idempotent_lambda.clock import Deadline, EpochMillis, Millis, Seconds, SystemClock
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.store.dynamodb import DynamoDBClaimStore
 from idempotent_lambda_toolkit.cli.doctor.checks.queues import LEAST_RECEIVES

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import PermanentFailure, StoreUnavailableError
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.sources.delivery import Delivery
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues

@@ -30,8 +30,8 @@ from idempotent_lambda.errors import (
 from idempotent_lambda.keys import KeyRule
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.pipeline.grouping import find_key
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import Settled
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, write_mark
 from idempotent_lambda.sources.delivery import Delivery

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any
 
 from idempotent_lambda.pipeline.work_item import WorkItem
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.heap import Heap
-from idempotent_lambda.protocol.plan_entries import FollowUp
+from idempotent_lambda.protocol.plan_state import FollowUp
 from idempotent_lambda.protocol.record import Owner, Record, Status
-from idempotent_lambda.protocol.requests import Request
 
 from .batches import KEYS
 from .world import (

@@ -1,9 +1,16 @@
 """The promises, as checks of the truth at the moments that can break them."""
 
 from idempotent_lambda.pipeline.work_item import WorkItem
-from idempotent_lambda.protocol.claims import Claimed, ClaimOutcome, Duplicate, InProgress, Stray
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    ClaimOutcome,
+    ClaimRequest,
+    Duplicate,
+    InProgress,
+    Request,
+    Stray,
+)
 from idempotent_lambda.protocol.record import Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import Claim, Complete, Outcome, Release, Run, Settled, Step
 
 from .batches import KEYS, Batch

@@ -10,12 +10,11 @@ from dataclasses import replace
 
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.pipeline.work_item import WorkItem
-from idempotent_lambda.protocol.claims import Claimed, Duplicate, Stray
+from idempotent_lambda.protocol.claims import Claimed, Duplicate, Request, Stray
 from idempotent_lambda.protocol.lifecycle import build_settlement_request
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import Decision, FinishedTask, Task
+from idempotent_lambda.protocol.plan_state import Decision, FinishedTask, Task
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

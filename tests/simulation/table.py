@@ -5,11 +5,17 @@ from typing import assert_never
 
 from idempotent_lambda.errors import StoreRefusedError, StoreUnavailableError
 from idempotent_lambda.protocol import claims
-from idempotent_lambda.protocol.claims import Claimed, InProgress, Parked, Stale
+from idempotent_lambda.protocol.claims import (
+    Claimed,
+    ClaimRequest,
+    InProgress,
+    Parked,
+    Request,
+    Stale,
+)
 from idempotent_lambda.protocol.conditions import evaluate
 from idempotent_lambda.protocol.judgement import explain_failed_release
 from idempotent_lambda.protocol.record import Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

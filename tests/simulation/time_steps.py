@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from idempotent_lambda.clock import EpochMillis, EpochSeconds
 from idempotent_lambda.pipeline.shared_plan import UNCONFIRMED_MILLIS
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 
 from .shell import wait_long
 from .world import DEADLINE, MARGIN, NOW, Call, Worker, World

@@ -12,7 +12,7 @@ from typing import Any
 
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.protocol.claims import Completed, InProgress, Parked
-from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.plan_state import Decision
 from idempotent_lambda.protocol.record import Owner, Status
 from idempotent_lambda.protocol.steps import (
     Claim,

@@ -12,6 +12,7 @@ from idempotent_lambda.clock import EpochMillis, EpochSeconds, Seconds
 from idempotent_lambda.pipeline.grouping import group_by_key
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol import lifecycle
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.conditions import Condition, Missing
 from idempotent_lambda.protocol.judgement import (
     build_claimed_record,
@@ -21,10 +22,8 @@ from idempotent_lambda.protocol.judgement import (
     judge_existing,
 )
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import Decision
-from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW, Decision
 from idempotent_lambda.protocol.record import IS_OWNED, IS_PARKED_BY_OWNER, Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import Claim, Reply, Step
 
 from .batches import KEYS, Batch, Grouping, unacknowledged_at

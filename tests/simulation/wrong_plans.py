@@ -8,7 +8,7 @@ from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol import heap
 from idempotent_lambda.protocol.heap import Heap
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import FinishedTask, FollowUp, Task
+from idempotent_lambda.protocol.plan_state import FinishedTask, FollowUp, Task
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

@@ -6,6 +6,7 @@ from typing import Any
 
 from idempotent_lambda.errors import PermanentFailure
 from idempotent_lambda.protocol import claims, lifecycle
+from idempotent_lambda.protocol.claims import ClaimRequest
 from idempotent_lambda.protocol.conditions import And, Condition, Missing, Or, evaluate
 from idempotent_lambda.protocol.judgement import (
     build_claimed_record,
@@ -24,7 +25,6 @@ from idempotent_lambda.protocol.record import (
     Status,
     build_claim_condition,
 )
-from idempotent_lambda.protocol.requests import ClaimRequest
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

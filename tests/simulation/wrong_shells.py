@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import Decision
+from idempotent_lambda.protocol.plan_state import Decision
 from idempotent_lambda.protocol.steps import Outcome
 
 from .world import Protocol

@@ -13,9 +13,8 @@ from idempotent_lambda.errors import PermanentFailure, StoreRefusedError, StoreU
 from idempotent_lambda.keys import KeyRule, compile_expression
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda.pipeline.consumer import Consumer
-from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed
+from idempotent_lambda.protocol.claims import Claimed, ClaimStore, Completed, Request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda_toolkit.testing import InMemoryClaimStore, InMemoryQueues, ManualClock
 from tests.requests import claim_of, settings_of

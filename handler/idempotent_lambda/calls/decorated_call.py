@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, assert_never, cast
 from idempotent_lambda import errors
 from idempotent_lambda.calls.arguments import (
     FunctionRule,
+    check_call_arguments,
     find_call_key,
     find_context,
     hash_payload,
     is_handler_call,
 )
 from idempotent_lambda.calls.end import CallEnd, CallFacts, Raise, Return, decide_end
-from idempotent_lambda.calls.refusals import check_call_arguments
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda.calls.wiring import Wiring
 from idempotent_lambda.clock import RESERVE_MILLIS, Deadline, Millis

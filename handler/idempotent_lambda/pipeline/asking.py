@@ -6,10 +6,9 @@ from typing import Final, Protocol
 
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import StoreError
-from idempotent_lambda.protocol.claims import ClaimStore
+from idempotent_lambda.protocol.claims import ClaimRequest, ClaimStore, Request
 from idempotent_lambda.protocol.lifecycle import build_settlement_request
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

@@ -25,9 +25,9 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.copy_mark import read_stated_key
 from idempotent_lambda.sources.delivery import Delivery
+from idempotent_lambda.sources.event import find_wrapper
 from idempotent_lambda.sources.payload import find_confirmation
 from idempotent_lambda.sources.source import WHOLE_EVENT
-from idempotent_lambda.sources.unwrapping import find_wrapper
 
 EndedDelivery = tuple[Delivery, Settled, MessageError | None]
 """A delivery that joins no item, its end, and the error if there is one."""

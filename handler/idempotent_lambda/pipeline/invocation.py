@@ -14,18 +14,16 @@ from functools import partial
 from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.errors import NO_TIME
 from idempotent_lambda.pipeline.asking import STORE_STEPS
-from idempotent_lambda.pipeline.flusher import Flusher
 from idempotent_lambda.pipeline.performer import Performer, Replies, Tasks
 from idempotent_lambda.pipeline.reports import Reports
 from idempotent_lambda.pipeline.resources import Resources
 from idempotent_lambda.pipeline.shared_plan import SharedPlan
 from idempotent_lambda.pipeline.work_item import WorkItem
-from idempotent_lambda.pipeline.workers import Workers
+from idempotent_lambda.pipeline.workers import Flusher, Workers
 from idempotent_lambda.protocol import lifecycle
 from idempotent_lambda.protocol.claims import PARALLEL_CALLS
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import FinishedTask
-from idempotent_lambda.protocol.plan_state import WINDOW
+from idempotent_lambda.protocol.plan_state import WINDOW, FinishedTask
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,
@@ -42,7 +40,7 @@ from idempotent_lambda.sources.delivery import Delivery
 
 FAST_PROCESSOR_MILLIS = Millis(1)
 """The flusher does not start until a processor of this process takes longer than this, or a
-completion waits longer than `MAX_LINGER_MILLIS`; see `flusher`."""
+completion waits longer than `MAX_LINGER_MILLIS`; see `workers`."""
 
 _SHARING_STEPS = (Claim, Complete, Release)
 """The steps that share one round trip with many others."""

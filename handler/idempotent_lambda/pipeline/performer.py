@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import assert_never
 
 from idempotent_lambda.clock import REQUEST_MILLIS, RESERVE_MILLIS, Deadline, EpochMillis, Millis
 from idempotent_lambda.errors import MessageError, StoreError, UnconfirmedCopyError, text_of
+from idempotent_lambda.observer import is_traced
 from idempotent_lambda.pipeline.asking import (
     CLAIM_BUDGET_MILLIS,
     STORE_STEPS,
@@ -20,7 +21,7 @@ from idempotent_lambda.pipeline.shared_plan import STORE_BUDGET_MILLIS, SharedPl
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol import lifecycle
 from idempotent_lambda.protocol.claims import Stray
-from idempotent_lambda.protocol.plan_entries import Task
+from idempotent_lambda.protocol.plan_state import Task
 from idempotent_lambda.protocol.record import Owner
 from idempotent_lambda.protocol.steps import (
     Claim,
@@ -86,14 +87,18 @@ class Performer:
 
     def _run_processor(self, item: WorkItem, owner: Owner) -> Reply:
         try:
+            delivery, resources = item.deliveries[0], self._resources
             message = Message.from_delivery(
-                item.deliveries[0], key=item.key, owner=owner, deadline=self._deadline
+                delivery, key=item.key, owner=owner, deadline=self._deadline
             )
-            transactional = self._resources.transactional
-            actions = call_processor(
-                self._resources.processor, message, transactional=transactional
-            )
-            return Returned(actions=actions)
+            transactional = resources.transactional
+            run = partial(call_processor, resources.processor, message, transactional=transactional)
+            if not is_traced():
+                return Returned(actions=run())
+            from idempotent_lambda.tracers import trace_run  # noqa: PLC0415  # only when used
+
+            history = self._reports.histories[item.place]
+            return Returned(actions=trace_run(run, delivery, history))
         except BaseException as error:  # noqa: BLE001  # the rest of the batch still gets its answer
             return lifecycle.classify_exception(error)
 

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 from idempotent_lambda.errors import InvalidResultError
-from idempotent_lambda.protocol.requests import Action
+from idempotent_lambda.protocol.claims import Action
 from idempotent_lambda.sources.message import Message
 from idempotent_lambda.sources.response import find_failures
 

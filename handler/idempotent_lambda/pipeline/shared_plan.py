@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from idempotent_lambda.clock import REQUEST_MILLIS, Deadline, Millis
 from idempotent_lambda.pipeline.work_item import WorkItem
 from idempotent_lambda.protocol.plan import BatchPlan
-from idempotent_lambda.protocol.plan_entries import Decision, Task
+from idempotent_lambda.protocol.plan_state import Decision, Task
 from idempotent_lambda.protocol.steps import Complete, Outcome
 
 STORE_BUDGET_MILLIS = Millis(3400)

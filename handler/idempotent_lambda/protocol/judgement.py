@@ -7,6 +7,7 @@ from idempotent_lambda.errors import StoreRefusedError
 from idempotent_lambda.protocol.claims import (
     Claimed,
     ClaimOutcome,
+    ClaimRequest,
     Completed,
     CompleteOutcome,
     Duplicate,
@@ -17,6 +18,7 @@ from idempotent_lambda.protocol.claims import (
     ParkOutcome,
     Released,
     ReleaseOutcome,
+    Request,
     Stale,
     Stray,
 )
@@ -31,7 +33,6 @@ from idempotent_lambda.protocol.record import (
     Record,
     Status,
 )
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 
 KindT = TypeVar("KindT")
 

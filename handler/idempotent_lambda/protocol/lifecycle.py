@@ -12,8 +12,7 @@ from typing import assert_never
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import PermanentFailure, text_of
 from idempotent_lambda.protocol import claims
-from idempotent_lambda.protocol.claims import Claimed
-from idempotent_lambda.protocol.requests import Request
+from idempotent_lambda.protocol.claims import Claimed, Request
 from idempotent_lambda.protocol.steps import (
     NOBODY,
     Claim,

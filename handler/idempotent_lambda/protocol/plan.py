@@ -12,17 +12,18 @@ from typing import assert_never
 
 from idempotent_lambda.protocol import heap
 from idempotent_lambda.protocol.heap import Heap
-from idempotent_lambda.protocol.plan_entries import (
+from idempotent_lambda.protocol.plan_state import (
+    WINDOW,
     Decision,
     FinishedTask,
     FollowUp,
     ItemT,
+    PlanState,
     Task,
     follow_up_with_step,
     follow_up_with_takeover,
     is_blocked,
 )
-from idempotent_lambda.protocol.plan_state import WINDOW, PlanState
 from idempotent_lambda.protocol.steps import (
     Claim,
     Complete,

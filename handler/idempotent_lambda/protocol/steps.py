@@ -10,9 +10,8 @@ from enum import StrEnum
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.errors import MessageError, StoreError
 from idempotent_lambda.protocol import claims
-from idempotent_lambda.protocol.claims import Claimed
+from idempotent_lambda.protocol.claims import Action, Claimed
 from idempotent_lambda.protocol.record import Owner
-from idempotent_lambda.protocol.requests import Action
 
 
 class Outcome(StrEnum):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from idempotent_lambda.sources.traces import TraceContext, parse_traceparent, parse_xray_header
+
 if TYPE_CHECKING:
     from idempotent_lambda.sources.copy_mark import CopyMark
     from idempotent_lambda.sources.source import Source, SourceAdapter
@@ -63,6 +65,16 @@ class Delivery:
     def token(self) -> str | None:
         """The owner token in the copy of a parked message; None for all others."""
         return self.mark.token if self.mark else None
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The trace of the producer, as SQS carries it or an attribute states it; None if unknown.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
+        """
+        header = self.adapter.read_attributes(self.raw).get("AWSTraceHeader", "")
+        stated = self.message_attributes.get("traceparent", "")
+        return parse_xray_header(header) or parse_traceparent(stated)
 
     @property
     def redelivers_by_itself(self) -> bool:

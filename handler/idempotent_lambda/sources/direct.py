@@ -13,6 +13,7 @@ class DirectAdapter(SourceAdapter):
 
     source = Source.DIRECT
     title = "with a JSON object"
+    messaging_system = None
     has_records = False
     opens_body = True
 

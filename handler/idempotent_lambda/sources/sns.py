@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
 from collections.abc import Sequence
 
 from idempotent_lambda.sources.copy_mark import read_attributes
+from idempotent_lambda.sources.parsing import find_path
 from idempotent_lambda.sources.payload import decode_payload
 from idempotent_lambda.sources.source import (
     Content,
@@ -23,6 +24,7 @@ class SnsAdapter(SourceAdapter):
     source = Source.SNS
     title = "SNS"
     id_path = ("Sns", "MessageId")
+    messaging_system = "aws.sns"
     opens_body = True
     service = "sns"
     # EventBridge and S3 may send their events to a topic.
@@ -36,6 +38,10 @@ class SnsAdapter(SourceAdapter):
             raise MalformedRecordError
         content = _open_notification(notification)
         return content._replace(fields={**notification, **record})
+
+    def find_destination(self, record: JsonObject) -> str | None:
+        """Return the name of the topic."""
+        return super().find_destination({"eventSourceARN": find_path(record, "Sns", "TopicArn")})
 
     def open_body(self, body: JsonObject) -> Sequence[Content] | None:
         """Return the published message if the body is a notification."""

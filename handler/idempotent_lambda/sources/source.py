@@ -189,6 +189,23 @@ class SourceAdapter(Wrapper):
 
     # From delivery to processor, response and copy
 
+    @property
+    def messaging_system(self) -> str | None:
+        """The name of the source in traces; None if it sends no messages.
+
+        OpenTelemetry knows ``aws_sqs`` and ``aws.sns``; all others have the form of the first.
+        """
+        return self.source.replace(":", "_")
+
+    def find_destination(self, record: JsonObject) -> str | None:
+        """Return the name of the queue, stream or table that the record comes from, if any."""
+        arn = record.get("eventSourceARN")
+        if not isinstance(arn, str):
+            return None
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+        resource = arn.split(":", 5)[-1]
+        return resource.split("/")[1] if "/" in resource else resource
+
     def read_attributes(self, record: JsonObject) -> dict[str, str]:
         """Return the attributes that the source itself gives a message."""
         del record

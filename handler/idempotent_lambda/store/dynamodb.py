@@ -16,19 +16,39 @@ from idempotent_lambda.observer import Observer
 from idempotent_lambda.protocol.claims import (
     PARALLEL_CALLS,
     ClaimAnswer,
+    ClaimRequest,
     CompleteAnswer,
     ParkAnswer,
     ReleaseAnswer,
+    Request,
 )
 from idempotent_lambda.protocol.judgement import judge_existing
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.store import writes
-from idempotent_lambda.store.api_types import DynamoDBClient, Statement, StoredItem
-from idempotent_lambda.store.batch_calls import MAX_KEYS, MAX_STATEMENTS, BatchRead, BatchWrite
-from idempotent_lambda.store.call_errors import Refusal, is_unsupported, keep_doubt
-from idempotent_lambda.store.items import OutcomeT, RequestT, judge_item
-from idempotent_lambda.store.retries import AnswerT, RetryPolicy, StoreCall, call_with_retries
-from idempotent_lambda.store.single_call import choose_call, has_common_item
+from idempotent_lambda.store.calls import (
+    MAX_KEYS,
+    MAX_STATEMENTS,
+    BatchRead,
+    BatchWrite,
+    choose_call,
+    has_common_item,
+)
+from idempotent_lambda.store.items import (
+    DynamoDBClient,
+    OutcomeT,
+    RequestT,
+    Statement,
+    StoredItem,
+    judge_item,
+)
+from idempotent_lambda.store.retries import (
+    AnswerT,
+    Refusal,
+    RetryPolicy,
+    StoreCall,
+    call_with_retries,
+    is_unsupported,
+    keep_doubt,
+)
 from idempotent_lambda.store.writes import Write
 from idempotent_lambda.threads import Threads
 

@@ -1,17 +1,126 @@
-"""The retries of calls, within the deadline. The SDK repeats no call.
+"""The errors of failed calls, and the retries of calls, within the deadline.
 
-The SDK could not: throttled statements have their errors inside a call that succeeded.
-https://github.com/boto/boto3/issues/3834
+The SDK repeats no call. It could not: throttled statements have their errors inside a call that
+succeeded. https://github.com/boto/boto3/issues/3834
+
+Only this module and `clients` know botocore's errors. The error codes of calls end in
+``Exception``, but the codes of statements do not. So only the beginnings of codes are compared.
 """
 
 import random
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeGuard, TypeVar
 
-from idempotent_lambda.clients import NO_TIME_LEFT
+from botocore import exceptions
+
+from idempotent_lambda.clients import NO_TIME_LEFT, Failure, explain_failure
 from idempotent_lambda.clock import REQUEST_MILLIS, Clock, Deadline, Millis
-from idempotent_lambda.errors import StoreError, StoreUnavailableError
-from idempotent_lambda.store.call_errors import CallErrors, keep_doubt
+from idempotent_lambda.errors import StoreError, StoreRefusedError, StoreUnavailableError
+from idempotent_lambda.store.items import Reason, StoredItem
+
+_TRANSIENT = re.compile(
+    "LimitExceeded|ProvisionedThroughputExceeded|ReplicatedWriteConflict|RequestLimitExceeded|"
+    "Throttling|TransactionConflict|TransactionInProgress|UnprocessedKeys"
+)
+"""The codes after which nothing was written, and the same request may succeed later."""
+
+_MISSING_OPERATION = re.compile("AccessDenied|NotImplemented|UnknownOperation|UnsupportedOperation")
+"""The codes of a role or a backend that lacks the operation."""
+
+_CONDITION_FAILED = re.compile("ConditionalCheckFailed|DuplicateItem")
+
+_BAD_REQUEST = re.compile("Serialization|Validation")
+"""The codes of a table with another key, or of a record that it cannot hold."""
+
+
+class Refusal(NamedTuple):
+    """The condition of a write did not hold.
+
+    Attributes:
+        item: current record; None if there is no record, or if the answer does not show the record.
+    """
+
+    item: StoredItem | None = None
+
+
+class CallErrors(NamedTuple):
+    """Builds the errors of one operation on one table.
+
+    Attributes:
+        operation: name of the operation in the API.
+        table_name: name of the table.
+    """
+
+    operation: str
+    table_name: str
+
+    def build(self, failure: Failure) -> StoreError:
+        """Build the error: `StoreUnavailableError` if a later attempt may succeed."""
+        if _TRANSIENT.match(failure.code):
+            failure = failure._replace(is_transient=True)
+            remedy = "check the table's capacity"
+        elif failure.maybe_written:
+            remedy = "check the health of DynamoDB in this Region"
+        elif _BAD_REQUEST.match(failure.code):
+            remedy = "check the table's key (id, a string) and the size of the record"
+        else:
+            remedy = "check the table's name, region and the role's permissions"
+        return failure.build_error(f"{self.operation} on table {self.table_name!r}", remedy)
+
+    def translate_write(self, failure: Exception) -> Refusal | StoreError:
+        """Return the answer for an exception of a write."""
+        if isinstance(failure, exceptions.ClientError):
+            response: Mapping[str, Any] = failure.response
+            if "CancellationReasons" in response:
+                return self._translate_cancellation(response["CancellationReasons"])
+            if _CONDITION_FAILED.match(explain_failure(failure).code):
+                return Refusal(response.get("Item"))
+        return self.translate(failure)
+
+    def translate(self, failure: Exception) -> StoreError:
+        """Return the error for an exception of any other call."""
+        return self.build(explain_failure(failure))
+
+    def translate_statement(self, reason: Reason) -> Refusal | StoreError:
+        """Return the answer for a statement that failed inside a call that succeeded."""
+        code = reason["Code"]
+        if _CONDITION_FAILED.match(code):
+            return Refusal()
+        maybe_written = code == "InternalServerError"
+        return self.build(Failure(code, reason.get("Message", ""), maybe_written=maybe_written))
+
+    def _translate_cancellation(self, reasons: Sequence[Reason]) -> Refusal | StoreError:
+        """Return the answer for a cancelled transaction.
+
+        The record's reason comes first. If the record belongs to another owner, it does not matter
+        that conditions of the processor fail too.
+        """
+        own, *others = [reason.get("Code", "None") for reason in reasons] or ["None"]
+        if _CONDITION_FAILED.match(own):
+            return Refusal(reasons[0].get("Item"))
+        for code in (own, *others):
+            if _TRANSIENT.match(code):
+                return self.build(Failure(code, "another transaction or too little capacity"))
+        failed = [
+            f"action {number} of the processor: {reason['Code']}: {reason.get('Message', '')}"
+            for number, reason in enumerate(reasons)
+            if reason.get("Code", "None") != "None"
+        ]
+        problem = f"{self.operation} was cancelled, so nothing is written: {'; '.join(failed)}"
+        return StoreRefusedError("TransactionCanceled", problem, maybe_written=False)
+
+
+def is_unsupported(answer: object) -> TypeGuard[StoreError]:
+    """Whether the answer says that this operation is not available at all."""
+    return isinstance(answer, StoreError) and _MISSING_OPERATION.match(answer.code) is not None
+
+
+def keep_doubt(answer: object, earlier: object) -> None:
+    """Note in an error that an earlier attempt at the same request may have been carried out."""
+    if isinstance(answer, StoreError) and isinstance(earlier, StoreError):
+        answer.maybe_written |= earlier.maybe_written
+
 
 FIRST_BACKOFF_MILLIS = 100
 MAX_BACKOFF_MILLIS = 1000

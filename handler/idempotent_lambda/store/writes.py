@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from typing import Generic, Literal
 
 from idempotent_lambda.protocol import claims
+from idempotent_lambda.protocol.claims import ClaimRequest, Request
 from idempotent_lambda.protocol.conditions import EXPRESSION, PARTIQL, Condition, render
 from idempotent_lambda.protocol.judgement import (
     build_claimed_record,
@@ -24,9 +25,15 @@ from idempotent_lambda.protocol.record import (
     Record,
     build_claim_condition,
 )
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
-from idempotent_lambda.store.api_types import AttributeValue, Statement, WriteAnswer
-from idempotent_lambda.store.items import OutcomeT, RequestT, decode_number, encode_value
+from idempotent_lambda.store.items import (
+    AttributeValue,
+    OutcomeT,
+    RequestT,
+    Statement,
+    WriteAnswer,
+    decode_number,
+    encode_value,
+)
 from idempotent_lambda.store.retries import FEW_ATTEMPTS, UNTIL_DEADLINE, RetryPolicy
 from idempotent_lambda.store.updates import (
     Update,

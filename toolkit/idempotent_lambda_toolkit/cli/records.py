@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_namespace
+from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
-from idempotent_lambda.protocol.requests import Request
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError

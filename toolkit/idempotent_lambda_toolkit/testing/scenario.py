@@ -23,8 +23,7 @@ from idempotent_lambda.keys import Key
 from idempotent_lambda.observer import ClaimHistory
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.protocol import claims
-from idempotent_lambda.protocol.claims import ClaimAnswer
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
+from idempotent_lambda.protocol.claims import ClaimAnswer, ClaimRequest, Request
 from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
 from idempotent_lambda.sources.delivery import Delivery

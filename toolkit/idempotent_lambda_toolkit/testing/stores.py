@@ -13,7 +13,14 @@ from idempotent_lambda import queues
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.errors import StoreError, StoreRefusedError
 from idempotent_lambda.protocol import claims
-from idempotent_lambda.protocol.claims import ClaimAnswer, CompleteAnswer, ParkAnswer, ReleaseAnswer
+from idempotent_lambda.protocol.claims import (
+    ClaimAnswer,
+    ClaimRequest,
+    CompleteAnswer,
+    ParkAnswer,
+    ReleaseAnswer,
+    Request,
+)
 from idempotent_lambda.protocol.conditions import Condition, evaluate
 from idempotent_lambda.protocol.judgement import (
     build_claimed_record,
@@ -23,7 +30,6 @@ from idempotent_lambda.protocol.judgement import (
     explain_failed_release,
 )
 from idempotent_lambda.protocol.record import IS_OWNED, IS_PARKED_BY_OWNER, Owner, Record, Status
-from idempotent_lambda.protocol.requests import ClaimRequest, Request
 from idempotent_lambda.sources.copy_mark import write_mark
 from idempotent_lambda.sources.delivery import Delivery
 
