@@ -46,7 +46,6 @@ _METRIC_OF_OUTCOME: Final = {
     Outcome.INTERRUPTED: "interrupted",
     Outcome.LOST_LEASE: "lost_leases",
     Outcome.UNCONFIRMED: "unconfirmed",
-    Outcome.TABLE_UNAVAILABLE: "table_unavailable",
 }
 
 
@@ -71,6 +70,9 @@ def count_message(settled: Settled, history: ClaimHistory, *, follows: bool) -> 
     if history.parked:
         yield "parked"
     if history.takeover:
+    # In observe mode, the processor runs nevertheless.
+    if settled.outcome is Outcome.TABLE_UNAVAILABLE or history.claim_result == "unanswered":
+        yield "table_unavailable"
         yield "takeovers"
     if history.recovered:
         yield "recoveries"
