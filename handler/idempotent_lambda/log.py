@@ -14,19 +14,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Self, TextIO
 
+from idempotent_lambda import metrics
 from idempotent_lambda.clock import Clock, EpochMillis
 from idempotent_lambda.errors import StoreError, text_of
 from idempotent_lambda.keys import Key
-from idempotent_lambda.metrics import (
-    DIMENSION,
-    MAX_NAMES,
-    MAX_VALUES,
-    METRICS,
-    NAME_DIMENSION,
-    NAMESPACE,
-    OTHER_NAMES,
-    count_message,
-)
 from idempotent_lambda.observer import DURATION_FIELDS, BatchStats, ClaimHistory
 from idempotent_lambda.protocol.steps import Outcome, Settled
 from idempotent_lambda.settings import Settings
@@ -36,10 +27,8 @@ MAX_ERROR_CHARACTERS = 1000
 MAX_FRAMES = 10
 
 _LINE_ENCODER = json.JSONEncoder(separators=(",", ":"))
-_INFO_OUTCOMES = frozenset({Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.IN_PROGRESS})
-_WARN_OUTCOMES = frozenset(
-    {Outcome.BLOCKED, Outcome.DEFERRED, Outcome.NOT_STARTED, Outcome.OBSERVED}
-)
+_INFO_OUTCOMES = {Outcome.COMPLETED, Outcome.DUPLICATE, Outcome.IN_PROGRESS}
+_WARN_OUTCOMES = {Outcome.BLOCKED, Outcome.DEFERRED, Outcome.NOT_STARTED, Outcome.OBSERVED}
 
 
 class JsonLines:
@@ -104,7 +93,7 @@ class JsonLines:
         """See `Observer.report_message`."""
         with self._lock:
             name = history.decorated
-            self._counts[name].update(count_message(settled, history, follows=follows))
+            self._counts[name].update(metrics.count_message(settled, history, follows=follows))
             if since := history.parked_since:
                 self._oldest_parked[name] = min(self._oldest_parked.get(name, since), since)
         level = _find_level(settled.outcome, history)
@@ -139,25 +128,27 @@ class JsonLines:
         with self._lock:
             values: dict[str, object] = dict(self._counts.pop(name, {}))
             oldest = self._oldest_parked.pop(name, None)
-            if name and len(self._names) < MAX_NAMES:
+            if name and len(self._names) < metrics.MAX_NAMES:
                 self._names.add(name)
         if self._function is None:
             return
         values["batch_size"] = stats.messages
         values["overhead_ms"] = round(stats.overhead / stats.messages, 1)
         if stats.store:
-            values["store_ms"] = stats.store[:MAX_VALUES]
+            values["store_ms"] = stats.store[: metrics.MAX_VALUES]
         if oldest:
             values["oldest_parked_seconds"] = max(0, self._clock.now() - oldest) // 1000
-        dimensions = {DIMENSION: self._function}
+        dimensions = {metrics.DIMENSION: self._function}
         sets = [[*dimensions]]
         if name and self._by_name:
-            dimensions[NAME_DIMENSION] = name if name in self._names else OTHER_NAMES
+            dimensions[metrics.NAME_DIMENSION] = (
+                name if name in self._names else metrics.OTHER_NAMES
+            )
             sets.append([*dimensions])
         directive = {
-            "Namespace": NAMESPACE,
+            "Namespace": metrics.NAMESPACE,
             "Dimensions": sets,
-            "Metrics": [{"Name": name, "Unit": METRICS[name]} for name in values],
+            "Metrics": [{"Name": name, "Unit": metrics.METRICS[name]} for name in values],
         }
         embedded = {"Timestamp": self._clock.now(), "CloudWatchMetrics": [directive]}
         details = {"request_id": stats.request_id, **dimensions, **values}
