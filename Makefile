@@ -108,6 +108,7 @@ format: .venv/.ready ## Format Python and Terraform
 docs: .venv/.ready ## Write the generated pages and tables
 	@$(DEV)/python -m scripts.reference
 	@$(DEV)/python -m scripts.inputs
+	@PYTHONPATH=.:handler:toolkit $(DEV)/python -m benchmarks.logs
 
 site: .venv/.ready .mermaid/.ready ## Build the documentation site into build/site (needs npm; half a minute the first time)
 	@$(DEV)/python -m docs.tools.site build .mermaid/mermaid.min.js build/site

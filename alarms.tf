@@ -10,13 +10,15 @@ locals {
   ]
 
   # 2. The alarms that watch the package's own metrics. Each metric costs, so by default the package writes them only if
-  # an alarm or the dashboard uses them.
+  # an alarm or the dashboard uses them, or somebody asks for them by name.
   message_alarms   = ["lost_leases", "parked", "table_unavailable", "takeovers"]
   metric_namespace = "IdempotentLambda"
-  needs_metrics = nonsensitive(var.dashboard || (
+  needs_metrics = nonsensitive(var.dashboard || var.idempotency.metrics_by_decorated_name || (
     var.alarms == null ? false : length(setsubtract(local.message_alarms, var.alarms.disabled)) > 0
   ))
-  writes_metrics = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
+  writes_metrics  = var.idempotency.metrics != null ? var.idempotency.metrics : local.needs_metrics
+  metrics_on      = var.idempotency.metrics_by_decorated_name ? "by_decorated_name" : "on"
+  metrics_setting = local.writes_metrics ? local.metrics_on : "off"
 
   # 3. The alarms that the module creates. Without their source, some metrics never have data. These ask the resources,
   # as location.tf does: if Terraform cannot know the names of streams or triggers, only the resources have the error.

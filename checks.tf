@@ -18,9 +18,15 @@ locals {
   ])
 
   # What asks for the metrics, and how to do without them.
-  metrics_user = var.dashboard ? "the dashboard" : var.idempotency.metrics == null ? "an alarm" : "idempotency.metrics"
-  metrics_remedy = join(" ", [
-    "dashboard = false, idempotency.metrics = false, and ${join(", ", local.message_alarms)} in alarms.disabled",
+  metrics_by_name = var.idempotency.metrics_by_decorated_name
+  metrics_user = (
+    var.dashboard ? "the dashboard" :
+    local.metrics_by_name ? "idempotency.metrics_by_decorated_name" :
+    var.idempotency.metrics == null ? "an alarm" : "idempotency.metrics"
+  )
+  metrics_remedy = join("", [
+    "dashboard = false, ", local.metrics_by_name ? "idempotency.metrics_by_decorated_name = false, " : "",
+    "idempotency.metrics = false, and ${join(", ", local.message_alarms)} in alarms.disabled",
   ])
 }
 
@@ -151,8 +157,9 @@ resource "terraform_data" "checks" {
       condition = local.writes_metrics || !local.needs_metrics
       error_message = nonsensitive(join("", [for part in [
         "idempotency.metrics = ", local.writes_metrics, ", and ",
-        var.dashboard ? "the dashboard" : "one of the alarms ${join(", ", local.message_alarms)}", " has no data ",
-        "without metrics. Leave it out, or do without: dashboard = false, and these alarms in alarms.disabled.",
+        var.dashboard ? "the dashboard" : local.metrics_by_name ? "idempotency.metrics_by_decorated_name" :
+        "one of the alarms ${join(", ", local.message_alarms)}", " has no data without metrics. Leave it out, or do ",
+        "without: dashboard = false, metrics_by_decorated_name = false, and these alarms in alarms.disabled.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 
@@ -179,19 +186,6 @@ resource "terraform_data" "checks" {
         "alarms.message_age_seconds = ", try(coalesce(var.alarms.message_age_seconds), "null"), " is not below ",
         "${local.queue_input}.message_retention_seconds (", local.oldest_seconds.message_age, "): nothing waits ",
         "longer than that, so the alarm would start too late or never. Lower it, or set null to have it derived.",
-      ] : issensitive(part) ? "(sensitive)" : part]))
-    }
-
-    # The metrics are lines of the level INFO.
-    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-    precondition {
-      condition = (
-        !local.creates_function || !local.writes_metrics ||
-        contains(["TRACE", "DEBUG", "INFO"], var.logs.application_level)
-      )
-      error_message = nonsensitive(join("", [for part in [
-        "logs.application_level = \"", var.logs.application_level, "\" drops the lines with the metrics, which have ",
-        "the level INFO, and ", local.metrics_user, " needs them. Choose INFO, or do without: ${local.metrics_remedy}.",
       ] : issensitive(part) ? "(sensitive)" : part]))
     }
 

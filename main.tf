@@ -128,10 +128,11 @@ locals {
     IDEMPOTENCY_CONCURRENCY              = var.idempotency.concurrency
     IDEMPOTENCY_KEY                      = var.idempotency.key
     IDEMPOTENCY_LEASE_MARGIN_MILLIS      = floor(var.idempotency.lease_margin_seconds * 1000 + 0.5)
+    IDEMPOTENCY_LOG                      = var.idempotency.log
     IDEMPOTENCY_LOG_KEYS                 = var.idempotency.log_keys
     IDEMPOTENCY_MANAGED_INSTANCES        = var.idempotency.managed_instances
     IDEMPOTENCY_MAX_RECEIVE_COUNT        = local.max_receive_count
-    IDEMPOTENCY_METRICS                  = local.writes_metrics ? "on" : "off"
+    IDEMPOTENCY_METRICS                  = local.metrics_setting
     IDEMPOTENCY_MINIMUM_REMAINING_MILLIS = floor(var.idempotency.minimum_remaining_seconds * 1000 + 0.5)
     IDEMPOTENCY_MODE                     = var.idempotency.mode
     IDEMPOTENCY_NAMESPACE                = local.namespace
@@ -236,7 +237,8 @@ locals {
   }
 
   # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, without the names that
-  # start with _, which the syntax rule refuses.
+  # start with _, which the syntax rule refuses; and the two that Lambda sets from the logging config.
+  # https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
   reserved_environment = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
@@ -246,7 +248,9 @@ locals {
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_VERSION",
     "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_FORMAT",
     "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_LEVEL",
     "AWS_LAMBDA_LOG_STREAM_NAME",
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_REGION",

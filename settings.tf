@@ -13,8 +13,8 @@ locals {
       "reserved_concurrency", "runtime", "snap_start", "tracing",
     ]
     idempotency = [
-      "concurrency", "key", "lease_margin_seconds", "log_keys", "managed_instances", "minimum_remaining_seconds",
-      "mode", "on_interrupted",
+      "concurrency", "key", "lease_margin_seconds", "log", "log_keys", "managed_instances",
+      "metrics_by_decorated_name", "minimum_remaining_seconds", "mode", "on_interrupted",
     ]
     logs = ["application_level", "class", "retention_days", "system_level"]
     queue = [

@@ -12,12 +12,18 @@ variable "idempotency" {
     - `lease_margin_seconds` (more than 0, at most 300 s): how long after the function's own deadline a claim
       still excludes others. It must be at least the difference between the clocks of any two workers (one may be
       slow and the other one fast) plus the time that Lambda's kill takes.
+    - `log` (`all`, `problems` or `sampled:N` with N from 2 to 1000000): which messages have a log line. `problems`
+      leaves out those that ended well and those that only wait for another run. `sampled:N` also logs one of N keys,
+      with all its deliveries. Metrics count all messages in any case; docs/logs.md lists what each value costs.
     - `log_keys` (`plain` or `hashed`): how log lines and errors show keys.
     - `managed_instances` (`refuse` or `accept_overlapping_runs`): whether an existing function may run on Lambda
       Managed Instances, which do not stop a run at its timeout. With `refuse`, it does not start there.
     - `metrics`: whether the package writes metrics, as one log line a batch. Each metric costs up to $0.30 a
       month, and AWS charges only the hours in which it has a value. When null, the package writes them if
-      `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them.
+      `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them, or if
+      `metrics_by_decorated_name` is true.
+    - `metrics_by_decorated_name`: whether CloudWatch also has the metrics of each decorated function apart, by its
+      `name`. Each name costs as much as the function's metrics.
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): the function starts no
       message when less time than this is left before its timeout.
     - `mode` (`enforce` or `observe`): with `observe`, the function logs and counts duplicates, processes them
@@ -40,9 +46,11 @@ variable "idempotency" {
     concurrency               = optional(number, 1)
     key                       = optional(string)
     lease_margin_seconds      = optional(number, 5)
+    log                       = optional(string, "all")
     log_keys                  = optional(string, "plain")
     managed_instances         = optional(string, "refuse")
     metrics                   = optional(bool)
+    metrics_by_decorated_name = optional(bool, false)
     minimum_remaining_seconds = optional(number, 1)
     mode                      = optional(string, "enforce")
     namespace                 = optional(string)
@@ -79,6 +87,14 @@ variable "idempotency" {
     error_message = nonsensitive(join("", [for part in [
       "idempotency.lease_margin_seconds = ", var.idempotency.lease_margin_seconds, " is not more than 0 and at most ",
       "300 (seconds). Set about 5, which covers usual differences between two clocks and the delay of Lambda's kill.",
+    ] : issensitive(part) ? "(sensitive)" : part]))
+  }
+
+  validation {
+    condition = can(regex("^(all|problems|sampled:([2-9]|[1-9][0-9]{1,5}|1000000))$", var.idempotency.log))
+    error_message = nonsensitive(join("", [for part in [
+      "idempotency.log = ", jsonencode(var.idempotency.log), " is not one of all, problems, sampled:N with N from 2 ",
+      "to 1000000. Choose all unless log lines cost too much.",
     ] : issensitive(part) ? "(sensitive)" : part]))
   }
 

@@ -105,7 +105,7 @@ variable "logs" {
   description = <<-EOT
     The log group that the module creates with the function, and what Lambda writes to it:
     - `application_level` (`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`): Lambda drops lines of your code and of
-      the package below this level. Above `INFO` there are no metrics; docs/logs.md lists what each level drops.
+      the package below this level, but never metrics; docs/logs.md lists what each level drops.
     - `class` (`STANDARD` or `INFREQUENT_ACCESS`): the class of the log group; when null, `STANDARD` for a new one. The
       second costs half as much and has no metrics. If you change it, Terraform replaces the log group with its lines.
     - `kms_key_arn` (ARN of a KMS key): your key for the log group. When null, the module's `kms_key_arn`.

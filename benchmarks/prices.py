@@ -1,8 +1,9 @@
 """The cost of a million messages on AWS: us-east-1, on demand, no free tiers, no discounts.
 
 Sources: https://aws.amazon.com/dynamodb/pricing/on-demand/ (prices since November 2024) and
-https://aws.amazon.com/lambda/pricing/. Not counted, because they are equal for all: storage, the
-queue, Lambda's price per invocation, log ingestion.
+https://aws.amazon.com/lambda/pricing/, and for logs https://aws.amazon.com/cloudwatch/pricing/. Not
+counted in the comparison, because they are equal for all: storage, the queue, Lambda's price per
+invocation, log ingestion.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ DOLLARS_PER_MILLION_WRITES: Final = 0.625
 DOLLARS_PER_MILLION_READS: Final = 0.125
 DOLLARS_PER_GB_SECOND: Final = 0.0000133334
 """Lambda on arm64."""
+
+DOLLARS_PER_LOG_GB: Final = {"STANDARD": 0.5, "INFREQUENT_ACCESS": 0.25}
+"""Ingestion, by the class of the log group. A GB is 1,000,000,000 bytes here."""
 
 FUNCTION_GB: Final = 0.25
 

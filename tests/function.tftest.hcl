@@ -71,6 +71,7 @@ run "the_function_is_small_traced_and_logs_json" {
       IDEMPOTENCY_CONCURRENCY              = "1"
       IDEMPOTENCY_DEAD_LETTER_QUEUE_URL    = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders-dead-letters"
       IDEMPOTENCY_LEASE_MARGIN_MILLIS      = "5000"
+      IDEMPOTENCY_LOG                      = "all"
       IDEMPOTENCY_LOG_KEYS                 = "plain"
       IDEMPOTENCY_MANAGED_INSTANCES        = "refuse"
       IDEMPOTENCY_MAX_RECEIVE_COUNT        = "5"

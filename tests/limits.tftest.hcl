@@ -89,7 +89,7 @@ run "the_least_of_everything_is_accepted" {
 
   variables {
     function    = { architecture = "x86_64", memory_size_mb = 128, timeout_seconds = 3 }
-    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log_keys = "hashed", managed_instances = "accept_overlapping_runs", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
+    idempotency = { key = "body.id", lease_margin_seconds = 0.1, log = "sampled:2", log_keys = "hashed", managed_instances = "accept_overlapping_runs", minimum_remaining_seconds = 0.1, mode = "observe", on_interrupted = "park", retention_seconds = 60 }
     logs        = { retention_days = 1 }
     queue       = { batch_size = 1, max_receive_count = 3, maximum_concurrency = 2, message_retention_seconds = 60, dead_letter_queue = { message_retention_seconds = 61 }, visibility_timeout_seconds = 18 }
     table       = { deletion_protection = true, point_in_time_recovery = false }
@@ -102,8 +102,8 @@ run "the_least_of_everything_is_accepted" {
   }
 
   assert {
-    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_KEY"] == "body.id"
-    error_message = "A tenth of a second is exactly 100 ms; key and log_keys reach the function."
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LEASE_MARGIN_MILLIS"] == "100" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LOG"] == "sampled:2" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LOG_KEYS"] == "hashed" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_KEY"] == "body.id"
+    error_message = "A tenth of a second is exactly 100 ms; key, log and log_keys reach the function."
   }
 
   assert {

@@ -57,6 +57,27 @@ run "more_lines_go_with_everything" {
   }
 }
 
+run "fewer_lines_keep_the_metrics" {
+  command = plan
+
+  variables {
+    alarms      = {}
+    dashboard   = true
+    idempotency = { log = "sampled:1000000" }
+    logs        = { application_level = "FATAL" }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].logging_config).application_log_level == "FATAL" && one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "on"
+    error_message = "The package gives metrics a level that Lambda lets through."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_LOG"] == "sampled:1000000"
+    error_message = "The sample reaches the function."
+  }
+}
+
 run "alarms_that_need_no_metrics_go_with_few_lines" {
   command = plan
 

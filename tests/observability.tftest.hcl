@@ -384,6 +384,19 @@ run "metrics_without_alarms" {
   }
 }
 
+run "metrics_by_decorated_name" {
+  command = plan
+
+  variables {
+    idempotency = { metrics_by_decorated_name = true }
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.consumer[0].environment).variables["IDEMPOTENCY_METRICS"] == "by_decorated_name" && output.settings.idempotency.metrics
+    error_message = "Whoever asks for the metrics of each name gets metrics."
+  }
+}
+
 run "alarms_without_metrics" {
   command = plan
 

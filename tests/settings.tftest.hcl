@@ -40,9 +40,11 @@ run "the_defaults" {
         key                       = null
         lease_margin_seconds      = 5
         lease_seconds             = 35
+        log                       = "all"
         log_keys                  = "plain"
         managed_instances         = "refuse"
         metrics                   = false
+        metrics_by_decorated_name = false
         minimum_remaining_seconds = 1
         mode                      = "enforce"
         namespace                 = "orders"

@@ -14,8 +14,10 @@ module "orders" {
     namespace                 = "charge"
     concurrency               = 2
     lease_margin_seconds      = 5
+    log                       = "sampled:100"
     log_keys                  = "hashed"
     metrics                   = true
+    metrics_by_decorated_name = false
     minimum_remaining_seconds = 2
     mode                      = "enforce"
     on_interrupted            = "park"

@@ -111,9 +111,7 @@ def wire(settings: Settings) -> Callable[[object, LambdaContext], PartialBatchRe
         InvalidProcessorError: see `load_processor`.
     """
     clock = SystemClock()
-    observer = JsonLines(
-        clock, hash_keys=settings.hash_keys, function=settings.metrics_function_name
-    )
+    observer = JsonLines.from_settings(clock, settings)
     processor = load_processor(settings.processor)
     consumer = Consumer(
         processor=processor,

@@ -11,6 +11,11 @@ from idempotent_lambda.protocol.steps import Outcome, Settled
 
 NAMESPACE: Final = "IdempotentLambda"
 DIMENSION: Final = "FunctionName"
+NAME_DIMENSION: Final = "DecoratedName"
+MAX_NAMES = 20
+"""The most names of decorated functions that a process has in metrics."""
+OTHER_NAMES: Final = "(other)"
+"""The name of all further ones; no function can have it."""
 MAX_VALUES = 100
 """The most values of one metric in one line:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
@@ -46,7 +51,6 @@ _METRIC_OF_OUTCOME: Final = {
     Outcome.INTERRUPTED: "interrupted",
     Outcome.LOST_LEASE: "lost_leases",
     Outcome.UNCONFIRMED: "unconfirmed",
-    Outcome.TABLE_UNAVAILABLE: "table_unavailable",
 }
 
 
@@ -66,6 +70,9 @@ def count_message(settled: Settled, history: ClaimHistory, *, follows: bool) -> 
         yield "unacknowledged"
     if follows:
         return
+    # In observe mode, the processor runs nevertheless.
+    if settled.outcome is Outcome.TABLE_UNAVAILABLE or history.claim_result == "unanswered":
+        yield "table_unavailable"
     if name := _METRIC_OF_OUTCOME.get(settled.outcome):
         yield name
     if history.parked:

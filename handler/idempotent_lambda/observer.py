@@ -48,6 +48,7 @@ class ClaimHistory:
 
     Attributes:
         request_id: Lambda's id of the invocation.
+        decorated: name of the decorated function; empty for a message.
         attempts: number of claims since the last release; None if unknown.
         takeover: an interrupted owner held the record before.
         recovered: an answer of the table was lost, and the owner recognized its own write.
@@ -62,6 +63,7 @@ class ClaimHistory:
     """
 
     request_id: str = ""
+    decorated: str = ""
     attempts: int | None = None
     takeover: bool = False
     recovered: bool = False
@@ -110,12 +112,14 @@ class BatchStats:
         messages: number of messages in the batch, at least one.
         overhead: milliseconds in which no processor ran.
         store: milliseconds of each step with the table, including retries.
+        decorated: name of the decorated function; empty for a batch of messages.
     """
 
     request_id: str
     messages: int
     overhead: Millis
     store: Sequence[Millis]
+    decorated: str = ""
 
 
 class Observer(Protocol):

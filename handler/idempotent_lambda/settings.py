@@ -4,6 +4,7 @@ It also defines each default; a test compares them with the defaults of the Terr
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -20,10 +21,13 @@ REMEDY = "the Terraform module sets it; without the module, set it on the functi
 
 LOG_KEYS_CHOICES = ("plain", "hashed")
 MANAGED_INSTANCES_CHOICES = ("refuse", "accept_overlapping_runs")
-METRICS_CHOICES = ("off", "on")
+METRICS_CHOICES = ("off", "on", "by_decorated_name")
 MODE_CHOICES = ("enforce", "observe")
 ON_INTERRUPTED_CHOICES = ("retry", "park")
 # If a choice is not set, the first one is the default.
+
+LOG_RULE: Final = "all|problems|sampled:([2-9]|[1-9][0-9]{1,5}|1000000)"
+"""The values of ``IDEMPOTENCY_LOG``, as a regular expression."""
 
 UNWRAP_CHOICES = SERVICES
 
@@ -54,7 +58,10 @@ class Settings:
         max_receive_count: number of deliveries after which the queue dead-letters a message.
         concurrency: number of messages of a batch that run at the same time.
         hash_keys: whether log lines and errors show keys hashed.
+        log_one_of: of so many keys, one has lines without a problem: 1 for all of them, 0 for none.
         metrics_function_name: name of the function in metrics; None for no metrics.
+        metrics_by_name: whether the metrics of calls are also apart by the decorator's name.
+        metrics_level: level of the lines with metrics, which Lambda does not drop.
         park_interrupted: whether interrupted work is parked for an operator, or runs again.
         observe_only: whether duplicates are only logged, and still run.
         dead_letter_queue_url: URL of the queue for copies of parked messages.
@@ -71,7 +78,10 @@ class Settings:
     max_receive_count: int = DEFAULT_MAX_RECEIVE_COUNT
     concurrency: int = DEFAULT_CONCURRENCY
     hash_keys: bool = False
+    log_one_of: int = 1
     metrics_function_name: str | None = None
+    metrics_by_name: bool = False
+    metrics_level: str = "INFO"
     park_interrupted: bool = False
     observe_only: bool = False
     dead_letter_queue_url: str | None = None
@@ -127,7 +137,10 @@ class Settings:
             ),
             concurrency=reader.read_number("IDEMPOTENCY_CONCURRENCY", default=DEFAULT_CONCURRENCY),
             hash_keys=reader.read_choice("IDEMPOTENCY_LOG_KEYS", LOG_KEYS_CHOICES) == "hashed",
+            log_one_of=reader.read_log(),
             metrics_function_name=reader.read_metrics_function_name(),
+            metrics_by_name=environment.get("IDEMPOTENCY_METRICS") == METRICS_CHOICES[2],
+            metrics_level=reader.read_metrics_level(),
             park_interrupted=(
                 reader.read_choice("IDEMPOTENCY_ON_INTERRUPTED", ON_INTERRUPTED_CHOICES) == "park"
             ),
@@ -212,8 +225,25 @@ class _Reader:
             self.problems.append(f"{name} has {found}: {rule}")
         return frozenset(values)
 
+    def read_log(self) -> int:
+        value = self._environment.get("IDEMPOTENCY_LOG") or "all"
+        if not (found := re.fullmatch(LOG_RULE, value)):
+            rule = "set all, problems, or sampled:N with N from 2 to 1000000"
+            self.problems.append(f"IDEMPOTENCY_LOG is {value!r}: {rule}")
+        return int((found and found[1]) or value != "problems")
+
+    def read_metrics_level(self) -> str:
+        """Return the lowest level from INFO on that Lambda lets through.
+
+        Lambda sets the variable where it filters, which it does for JSON logs:
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+        https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+        """
+        level = self._environment.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+        return level if level in {"WARN", "ERROR", "FATAL"} else "INFO"
+
     def read_metrics_function_name(self) -> str | None:
-        if self.read_choice("IDEMPOTENCY_METRICS", METRICS_CHOICES) != "on":
+        if self.read_choice("IDEMPOTENCY_METRICS", METRICS_CHOICES) not in METRICS_CHOICES[1:]:
             return None
         return self._environment.get("AWS_LAMBDA_FUNCTION_NAME") or UNNAMED_FUNCTION
 

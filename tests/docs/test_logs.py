@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.logs import sections
 from idempotent_lambda.observer import CLAIM_RESULTS
 from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda.settings import LOG_RULE
+from scripts.pages import render
 from tests.handler.events import key_rule
 from tests.handler.quoted_keys import CONSUMED
 
@@ -81,10 +84,11 @@ def test_every_field() -> None:
 
 def test_levels(read: Read) -> None:
     """The table of levels names the outcomes of each."""
-    informed = set(re.findall(r"`(\w+)`", list_rows("Levels")[0][1]))
     levels = {outcome.value: read(outcome)["level"] for outcome in Outcome}
-    assert {name for name, level in levels.items() if level == "INFO"} == informed
-    assert set(levels.values()) == {"INFO", "ERROR"}
+    for row in list_rows("Levels")[:2]:
+        named = set(re.findall(r"`(\w+)`", row[1].partition(";")[0]))
+        assert {name for name, level in levels.items() if level == row[0].strip("`")} == named
+    assert set(levels.values()) == {"INFO", "WARN", "ERROR"}
 
 
 @pytest.mark.parametrize("key", ["ORDER-1", ["acme", "ORDER-1"]])
@@ -104,3 +108,16 @@ def test_hashed_keys(key: Any) -> None:
         f"key = {json.dumps(key, separators=(',', ':'))}".replace("= [", "= '[").removesuffix("]")
         in PAGE
     )
+
+
+def test_costs() -> None:
+    """The table of costs is what the package writes now, measured again."""
+    assert render(PAGE, sections()) == PAGE
+
+
+def test_the_log_modes() -> None:
+    """The page names each value of the input, and the largest sample."""
+    values = [row[0].split(",")[0].strip("`") for row in list_rows("Fewer lines")]
+    assert values == ["all", "problems", "sampled:N"]
+    assert all(re.fullmatch(LOG_RULE, value.replace("N", "1000000")) for value in values)
+    assert not re.fullmatch(LOG_RULE, "sampled:1000001")

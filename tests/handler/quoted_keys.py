@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -64,7 +64,8 @@ class Lines(ConsumerHarness):
         super().__init__(self.faulty, clock, hash_keys=hash_keys, **changes)
         self.faulty.inner = self.memory
         self.secret, self.made = secret, key_rule().for_value(secret)
-        observer = JsonLines(clock, hash_keys=hash_keys, function="orders")
+        settings = replace(self.consumer.settings, metrics_function_name="orders")
+        observer = JsonLines.from_settings(clock, settings)
         object.__setattr__(self.consumer, "observer", observer)
 
     def seed(self, *, lease: int = 0, **changes: Any) -> None:
@@ -222,7 +223,9 @@ class Till(Shop):
 
     def wiring(self, **changes: Any) -> Wiring:
         settings = settings_of(key_rule(), **changes, hash_keys=self.hash_keys)
-        observer = JsonLines(self.clock, hash_keys=self.hash_keys, function="orders")
+        observer = JsonLines.from_settings(
+            self.clock, replace(settings, metrics_function_name="orders")
+        )
         return Wiring(settings, self.store, self.clock, observer)
 
     def seed(self, **changes: Any) -> None:

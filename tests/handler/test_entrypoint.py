@@ -254,6 +254,25 @@ def test_handler_on_moto(
     }
 
 
+@pytest.mark.usefixtures("moto_table")
+def test_log(package: Package, capsys: pytest.CaptureFixture[str]) -> None:
+    """The environment says which lines are logged; the level of metrics passes Lambda's filter."""
+    package.write("orders.py", ORDERS)
+    module = package.cold_start(
+        IDEMPOTENCY_PROCESSOR="orders.process",
+        IDEMPOTENCY_LOG="problems",
+        IDEMPOTENCY_METRICS="on",
+        AWS_LAMBDA_LOG_LEVEL="WARN",
+    )
+    deliver(module, order("a"))
+    deliver(module, record('{"id": "p", "poison": true}', message_id="m-p"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = [(line["event"], line["level"], line.get("outcome")) for line in lines]
+    assert found == [
+        ("batch", "WARN", None), ("message", "ERROR", "failed"), ("batch", "WARN", None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("about", "request_id"), [({"aws_request_id": "r-1"}, "r-1"), ({}, "")])
 def test_the_id_of_the_invocation(
     package: Package,

@@ -248,16 +248,16 @@ def test_takeover(harness: ConsumerHarness) -> None:
         ("unconfirmed", "ERROR"),
         ("lost_lease", "ERROR"),
         ("table_unavailable", "ERROR"),
-        ("not_started", "ERROR"),
-        ("deferred", "ERROR"),
+        ("not_started", "WARN"),
+        ("deferred", "WARN"),
         ("rejected", "ERROR"),
-        ("blocked", "ERROR"),
+        ("blocked", "WARN"),
         ("parked", "ERROR"),
-        ("observed", "INFO"),
+        ("observed", "WARN"),
     ],
 )
 def test_level(outcome: str, level: str) -> None:
-    """Outcomes that need nobody's attention are INFO, all others ERROR."""
+    """A normal end or deferral is INFO, a wait with a cause WARN, and a failure ERROR."""
     stream = io.StringIO()
     (delivery,) = read_event(event(record()))
     JsonLines(ManualClock(), hash_keys=False, stream=stream).report_message(

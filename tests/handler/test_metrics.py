@@ -14,6 +14,7 @@ import pytest
 from idempotent_lambda import PermanentFailure, idempotent
 from idempotent_lambda.clock import Millis
 from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.errors import BatchFailedError, StoreUnavailableError
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda.metrics import MAX_VALUES, METRICS
 from idempotent_lambda.observer import BatchStats
@@ -196,6 +197,39 @@ def _observed(log: Log) -> None:
     harness.deliver("c")
 
 
+def _observed_without_an_answer(log: Log) -> None:
+    harness = ConsumerHarness(observe_only=True)
+    store = FaultyStore(harness.clock, harness.memory)
+    object.__setattr__(harness.consumer, "store", store)
+    log.harness(harness)
+    store.faults["claim"] = table_unavailable()
+    harness.behaviour["b"] = raising(ValueError("no"))
+    harness.deliver("a", order("a", "m-2"), "b")
+
+
+def _waited_in_vain(log: Log) -> None:
+    harness, store = log.faulty()
+    harness.seed_record("a", lease=1000)
+    store.faults["takeover"] = table_unavailable()
+    with pytest.raises(BatchFailedError):
+        harness.consumer.consume({"id": "a"}, Millis(30_000))
+
+
+def _calls_without_an_answer(log: Log) -> None:
+    harness, store = log.faulty()
+    consumer = harness.consumer
+    wiring = Wiring(consumer.settings, store, harness.clock, consumer.observer)
+
+    @idempotent(name="charge", key="order_id", lease_seconds=30, wiring=wiring)
+    def charge(order_id: str) -> str:
+        return order_id
+
+    for step in ("claim", "complete"):
+        store.faults = {step: table_unavailable()}
+        with pytest.raises(StoreUnavailableError):
+            charge("a")
+
+
 def _recovered(log: Log) -> None:
     harness = log.harness()
     harness.seed_record("a", lease=30_000)
@@ -251,6 +285,17 @@ SCENARIOS = {
     ),
     "observed": Scenario(
         _observed, [PROCESSED, PROCESSED | DUPLICATE, PROCESSED | DUPLICATE, PROCESSED]
+    ),
+    "observed, without an answer": Scenario(
+        _observed_without_an_answer,
+        [{"processed": 2, "failures": 1, "unacknowledged": 1, "table_unavailable": 3}],
+    ),
+    "waited for, and then without an answer": Scenario(
+        _waited_in_vain, [AGAIN | {"table_unavailable": 1}]
+    ),
+    "calls without an answer": Scenario(
+        _calls_without_an_answer,
+        [AGAIN | {"table_unavailable": 1}, AGAIN | {"unconfirmed": 1}],
     ),
     "observed, without a key": Scenario(
         lambda log: log.harness(observe_only=True).deliver(record("{}")),

@@ -18,6 +18,7 @@ COMPLETE = {
     "IDEMPOTENCY_MINIMUM_REMAINING_MILLIS": "2000",
     "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",
     "IDEMPOTENCY_CONCURRENCY": "4",
+    "IDEMPOTENCY_LOG": "sampled:100",
     "IDEMPOTENCY_LOG_KEYS": "hashed",
     "IDEMPOTENCY_MANAGED_INSTANCES": "accept_overlapping_runs",
     "IDEMPOTENCY_METRICS": "on",
@@ -60,6 +61,7 @@ def test_complete() -> None:
     assert settings.max_receive_count == 5
     assert settings.concurrency == 4
     assert settings.hash_keys is True
+    assert settings.log_one_of == 100
     assert settings.metrics_function_name == "unnamed"
     assert settings.park_interrupted is True
     assert settings.observe_only is True
@@ -76,6 +78,8 @@ def test_defaults() -> None:
     assert settings.max_receive_count == 3
     assert settings.concurrency == 1
     assert settings.hash_keys is False
+    assert settings.log_one_of == 1
+    assert (settings.metrics_by_name, settings.metrics_level) == (False, "INFO")
     assert settings.metrics_function_name is None
     assert settings.park_interrupted is False
     assert settings.observe_only is False
@@ -174,12 +178,59 @@ def test_numbers(name: str, minimum: int, value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("metrics", ["on", "off"])
+@pytest.mark.parametrize("metrics", ["on", "by_decorated_name", "off", ""])
 def test_whose_metrics(metrics: str) -> None:
     """Metrics are about the function that Lambda names, if there are to be any."""
     about = {"IDEMPOTENCY_METRICS": metrics, "AWS_LAMBDA_FUNCTION_NAME": "charge"}
-    expected = "charge" if metrics == "on" else None
-    assert Settings.from_environment(REQUIRED | about).metrics_function_name == expected
+    expected = "charge" if metrics not in ("off", "") else None
+    settings = Settings.from_environment(REQUIRED | about)
+    assert settings.metrics_function_name == expected
+    assert settings.metrics_by_name is (metrics == "by_decorated_name")
+
+
+@pytest.mark.parametrize(
+    ("value", "one_of"),
+    [
+        ("", 1),
+        ("all", 1),
+        ("problems", 0),
+        ("sampled:2", 2),
+        ("sampled:10", 10),
+        ("sampled:999999", 999_999),
+        ("sampled:1000000", 1_000_000),
+    ],
+)
+def test_log(value: str, one_of: int) -> None:
+    """The log has lines without a problem of all keys, of none, or of one of so many."""
+    assert Settings.from_environment(REQUIRED | {"IDEMPOTENCY_LOG": value}).log_one_of == one_of
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ALL", "none", "problem", "sampled", "sampled:", "sampled:0", "sampled:1",
+        "sampled:1000001", "sampled:-2", "sampled:+2", "sampled:02", "sampled: 2",
+        "sampled:2.5", "sampled:1e3", "sampled:10%", "sampled:٢", "problems\n",
+        "all,problems", " all",
+    ],
+)  # fmt: skip
+def test_wrong_log(value: str) -> None:
+    """Any other value is named, with all that is possible."""
+    rule = "set all, problems, or sampled:N with N from 2 to 1000000"
+    assert problems(IDEMPOTENCY_LOG=value) == (f"IDEMPOTENCY_LOG is {value!r}: {rule}",)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        (None, "INFO"), ("", "INFO"), ("TRACE", "INFO"), ("DEBUG", "INFO"), ("INFO", "INFO"),
+        ("WARN", "WARN"), ("ERROR", "ERROR"), ("FATAL", "FATAL"), ("error", "ERROR"), ("x", "INFO"),
+    ],
+)  # fmt: skip
+def test_level_of_metrics(value: str | None, level: str) -> None:
+    """Metrics have the level INFO, or a higher one below which Lambda drops lines."""
+    found = {} if value is None else {"AWS_LAMBDA_LOG_LEVEL": value}
+    assert Settings.from_environment(REQUIRED | found).metrics_level == level
 
 
 @pytest.mark.parametrize(("value", "fits"), [("60", True), ("59", False)])
@@ -197,7 +248,7 @@ def test_smallest_retention(value: str, fits: bool) -> None:
     [
         ("IDEMPOTENCY_LOG_KEYS", "plain, hashed"),
         ("IDEMPOTENCY_MANAGED_INSTANCES", "refuse, accept_overlapping_runs"),
-        ("IDEMPOTENCY_METRICS", "off, on"),
+        ("IDEMPOTENCY_METRICS", "off, on, by_decorated_name"),
         ("IDEMPOTENCY_ON_INTERRUPTED", "retry, park"),
         ("IDEMPOTENCY_MODE", "enforce, observe"),
     ],
@@ -310,6 +361,7 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="x",
         IDEMPOTENCY_MAX_RECEIVE_COUNT="0",
         IDEMPOTENCY_CONCURRENCY="0",
+        IDEMPOTENCY_LOG="y",
         IDEMPOTENCY_LOG_KEYS="y",
         IDEMPOTENCY_MANAGED_INSTANCES="y",
         IDEMPOTENCY_METRICS="y",
@@ -317,7 +369,7 @@ def test_everything_at_once() -> None:
         IDEMPOTENCY_MODE="y",
         IDEMPOTENCY_UNWRAP="y",
     )
-    assert len(found) == 14
+    assert len(found) == 15
     assert names(found) >= set(COMPLETE) - {
         "IDEMPOTENCY_NAMESPACE",
         "IDEMPOTENCY_DEAD_LETTER_QUEUE_URL",

@@ -121,7 +121,7 @@ def test_the_environment() -> None:
     environment = RecordedEnvironment()
     with pytest.raises(settings.InvalidSettingsError):
         settings.Settings.from_environment(environment)
-    environment.asked.remove("AWS_LAMBDA_INITIALIZATION_TYPE")  # set by Lambda
+    environment.asked -= {"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_LEVEL"}  # Lambda's
     assert environment.asked == set(re.findall(r"^ +(\w+) +=", "".join(blocks), re.MULTILINE))
 
 
@@ -211,6 +211,7 @@ def test_the_built_in_handler() -> None:
 def test_the_limits_of_settings() -> None:
     """The package accepts every value that the module accepts."""
     assert f"length(var.idempotency.namespace) <= {keys.MAX_NAMESPACE_BYTES}" in TERRAFORM
+    assert f'regex("^({settings.LOG_RULE})$", var.idempotency.log)' in TERRAFORM
     for name, choices in (
         ("log_keys", settings.LOG_KEYS_CHOICES),
         ("managed_instances", settings.MANAGED_INSTANCES_CHOICES),
@@ -240,8 +241,11 @@ def test_the_defaults_of_settings() -> None:
         ("on_interrupted", settings.ON_INTERRUPTED_CHOICES),
     ):
         assert f'| `{name}` | `string` | `"{choices[0]}"` |' in page
-    assert settings.METRICS_CHOICES == ("off", "on")
-    assert '= local.writes_metrics ? "on" : "off"' in TERRAFORM
+    assert '= optional(string, "all")' in TERRAFORM
+    assert '| `log` | `string` | `"all"` |' in page
+    off, on, by_name = settings.METRICS_CHOICES
+    assert f'= local.writes_metrics ? local.metrics_on : "{off}"' in TERRAFORM
+    assert f'metrics_by_decorated_name ? "{by_name}" : "{on}"' in TERRAFORM
 
 
 def test_the_least_of_settings() -> None:

@@ -92,6 +92,7 @@ def test_an_upgraded_function_is_told_what_the_package_reads(changes: Any) -> No
         ),
         "IDEMPOTENCY_KEY": "body.order_id",
         "IDEMPOTENCY_LEASE_MARGIN_MILLIS": "5000",
+        "IDEMPOTENCY_LOG": "all",
         "IDEMPOTENCY_LOG_KEYS": "plain",
         "IDEMPOTENCY_MANAGED_INSTANCES": "refuse",
         "IDEMPOTENCY_MAX_RECEIVE_COUNT": "5",

@@ -64,6 +64,16 @@ run "an_environment_name_of_the_module" {
   }
 }
 
+# says: function.environment has the names ["AWS_LAMBDA_LOG_LEVEL"]; each must have two or more letters
+run "a_log_level_that_lambda_sets" {
+  command         = plan
+  expect_failures = [var.function]
+
+  variables {
+    function = { environment = { AWS_LAMBDA_LOG_LEVEL = "INFO" } }
+  }
+}
+
 # says: function.environment has the names ["AWS_REGION","OTHER"]; each must have two or more letters
 run "an_environment_name_that_lambda_reserves" {
   command         = plan

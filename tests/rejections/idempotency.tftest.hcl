@@ -44,6 +44,46 @@ run "too_long_a_lease_margin" {
   }
 }
 
+# says: idempotency.log = "none" is not one of all, problems, sampled:N with N from 2 to 1000000.
+run "an_unknown_log" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { log = "none" }
+  }
+}
+
+# says: idempotency.log = "sampled:1" is not one of
+run "a_sample_of_everything" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { log = "sampled:1" }
+  }
+}
+
+# says: idempotency.log = "sampled:1000001" is not one of
+run "a_sample_of_too_little" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { log = "sampled:1000001" }
+  }
+}
+
+# says: idempotency.log = "sampled:10 " is not one of
+run "a_sample_with_a_blank" {
+  command         = plan
+  expect_failures = [var.idempotency]
+
+  variables {
+    idempotency = { log = "sampled:10 " }
+  }
+}
+
 # says: idempotency.log_keys = "none" is not one of plain, hashed.
 run "an_unknown_way_to_log_keys" {
   command         = plan
@@ -73,6 +113,16 @@ run "alarms_without_the_metrics_they_need" {
   variables {
     alarms      = { disabled = ["lost_leases", "parked", "takeovers"] }
     idempotency = { metrics = false }
+  }
+}
+
+# says: idempotency.metrics = false, and idempotency.metrics_by_decorated_name has no data without metrics.
+run "metrics_by_name_without_metrics" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    idempotency = { metrics = false, metrics_by_decorated_name = true }
   }
 }
 

@@ -50,39 +50,6 @@ run "logs_that_nobody_can_query" {
   }
 }
 
-# says: logs.application_level = "WARN" drops the lines with the metrics, which have the level INFO, and the dashboard
-run "a_dashboard_of_dropped_lines" {
-  command         = plan
-  expect_failures = [terraform_data.checks]
-
-  variables {
-    dashboard = true
-    logs      = { application_level = "WARN" }
-  }
-}
-
-# says: logs.application_level = "ERROR" drops the lines with the metrics, which have the level INFO, and an alarm
-run "alarms_of_dropped_lines" {
-  command         = plan
-  expect_failures = [terraform_data.checks]
-
-  variables {
-    alarms = { disabled = ["takeovers"] }
-    logs   = { application_level = "ERROR" }
-  }
-}
-
-# says: logs.application_level = "FATAL" drops the lines with the metrics, which have the level INFO, and idempotency.metrics
-run "metrics_of_dropped_lines" {
-  command         = plan
-  expect_failures = [terraform_data.checks]
-
-  variables {
-    idempotency = { metrics = true }
-    logs        = { application_level = "FATAL" }
-  }
-}
-
 # says: The class of the log group is INFREQUENT_ACCESS (logs.class = "INFREQUENT_ACCESS"), which extracts no metrics, and the dashboard
 run "a_dashboard_of_a_class_without_metrics" {
   command         = plan
@@ -102,6 +69,17 @@ run "alarms_of_a_class_without_metrics" {
   variables {
     alarms = {}
     logs   = { class = "INFREQUENT_ACCESS" }
+  }
+}
+
+# says: which extracts no metrics, and idempotency.metrics_by_decorated_name needs them. Set logs.class = "STANDARD", which replaces the log group and deletes its lines, or do without: dashboard = false, idempotency.metrics_by_decorated_name = false,
+run "metrics_by_name_of_a_class_without_metrics" {
+  command         = plan
+  expect_failures = [terraform_data.checks]
+
+  variables {
+    idempotency = { metrics_by_decorated_name = true }
+    logs        = { class = "INFREQUENT_ACCESS" }
   }
 }
 

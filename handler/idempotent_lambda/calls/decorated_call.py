@@ -89,7 +89,7 @@ class DecoratedCall:
         context = find_context(rule, bound, settings)
         self._deadline = Deadline.from_remaining(wiring.clock, context.remaining)
         self._began = self._since = wiring.clock.monotonic()
-        self._history = ClaimHistory(context.request_id)
+        self._history = ClaimHistory(context.request_id, decorated=rule.name)
         self._key: Key | None = None
         self._payload_hash: str | None = None
         self._owner = Owner("")
@@ -258,9 +258,10 @@ class DecoratedCall:
         observer.report_message(delivery, self._key, settled, history, follows=False)
         spent = dict(history.durations)
         overhead = self._wiring.clock.monotonic() - self._began - spent.pop("run_ms", 0)
-        observer.report_batch(
-            BatchStats(history.request_id, 1, Millis(overhead), list(spent.values()))
+        stats = BatchStats(
+            history.request_id, 1, Millis(overhead), list(spent.values()), self._rule.name
         )
+        observer.report_batch(stats)
 
     def _hide_key(self, error: E) -> E:
         """Return the error; if keys are hashed, without the key and without the error's causes."""

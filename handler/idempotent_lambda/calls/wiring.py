@@ -35,8 +35,6 @@ class Wiring:
             InvalidSettingsError: variables are missing or wrong; the error names each.
         """
         settings, clock = Settings.from_environment(require_processor=False), SystemClock()
-        observer = JsonLines(
-            clock, hash_keys=settings.hash_keys, function=settings.metrics_function_name
-        )
+        observer = JsonLines.from_settings(clock, settings)
         store = DynamoDBClaimStore(new_client(), settings.table, clock, observer)
         return cls(settings, store, clock, observer)

@@ -85,6 +85,23 @@ def test_environment(
     assert backend.item(PREFIX + "a") is not None
 
 
+@pytest.mark.emulator
+def test_log(
+    environment: pytest.MonkeyPatch,
+    backend: Lab,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The environment says which lines are logged, and how the metrics of calls are divided."""
+    set_up(environment, backend.table)
+    environment.setenv("IDEMPOTENCY_LOG", "problems")
+    environment.setenv("IDEMPOTENCY_METRICS", "by_decorated_name")
+    environment.setenv("AWS_LAMBDA_LOG_LEVEL", "ERROR")
+    environment.setattr(wiring, "new_client", lambda: backend.deployed)
+    assert idempotent(name="charge", key="x")(capitals)("a", Context()) == "A"
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["event"], line["level"], line["DecoratedName"]) == ("batch", "ERROR", "charge")
+
+
 def capitals(x: str, context: Context) -> str:
     """Return what it gets, in capitals."""
     del context
