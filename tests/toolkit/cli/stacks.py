@@ -15,7 +15,7 @@ ACCOUNT = "123456789012"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:orders"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
     """A stack that is as the module makes it.
 
