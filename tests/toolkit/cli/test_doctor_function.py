@@ -1,9 +1,11 @@
 """What `doctor` knows and does not know of the function itself."""
 
+import json
 from typing import Any
 
 import pytest
 
+from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli.doctor import gather_function, read_log
 from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS, NEEDED
 from idempotent_lambda_toolkit.cli.doctor.inventory import ENTRY_POINT
@@ -16,6 +18,8 @@ from .stacks import STACKS, build_alias, build_standard, create_function
 from .test_planted import answer_invocation, write_log
 
 FAILED_START = "INIT_REPORT Init Duration: 83.58 ms\tPhase: init\tStatus: error"
+
+SUCCESS = {"status": "success", "metrics": {"initDurationMs": 9.8}}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,10 @@ class TestInvoke:
         assert calls == []
         assert run("doctor", "--invoke").code == ExitCode.OK
         assert calls == [{"FunctionName": "orders", "Payload": b'{"Records": []}'}]
+
+    def test_the_event_has_no_message(self) -> None:
+        """The entry point finds nothing to claim or to run in the event."""
+        assert read_event(json.loads(gather_function.EMPTY_BATCH)) == ()
 
     def test_never_another_handler(self, run: Run, answers: Answers) -> None:
         """Nobody knows what a handler of the user's does with an empty batch."""
@@ -95,6 +103,27 @@ class TestLog:
         write_log(stack, FAILED_START, version=version, seconds=seconds)
         found = [each["name"] for each in run("doctor", "--json").answer["findings"]]
         assert found == (["start"] if is_found else [])
+
+    @pytest.mark.parametrize(
+        ("line", "severity"),
+        [
+            ({"event": "message", "acknowledged": False}, "warning"),
+            ({"type": "platform.report", "record": SUCCESS}, "warning"),
+            ({"type": "platform.report", "record": SUCCESS | {"status": "error"}}, "failure"),
+            ({"type": "platform.start", "record": SUCCESS}, "failure"),
+            ({"event": "other", "acknowledged": True}, "failure"),
+            ("REPORT RequestId: 1\tDuration: 3 ms\tInit Duration: 9 ms", "warning"),
+            ("REPORT RequestId: 1\tInit Duration: 9 ms\tStatus: timeout", "failure"),
+            ("REPORT RequestId: 1\tDuration: 3 ms", "failure"),
+        ],
+    )
+    def test_a_later_start(self, line: Any, severity: str, run: Run, answers: Answers) -> None:
+        """A start that failed weighs less if a later line shows that another one succeeded."""
+        stack = build_standard(answers)
+        write_log(stack, FAILED_START, seconds=1)
+        write_log(stack, line, seconds=2)
+        (found,) = run("doctor", "--json").answer["findings"]
+        assert (found["name"], found["severity"]) == ("start", severity)
 
     @pytest.mark.parametrize(("stream", "count"), [("orders", 1), ("refunds", 0)])
     def test_a_log_group_of_several_functions(
@@ -181,6 +210,19 @@ class TestOtherFunctions:
         create_function(stack, "orders-2", **(variables | ({change: "other"} if change else {})))
         found = [each["name"] for each in run("doctor", "--json").answer["findings"]]
         assert found == ([] if change else ["namespace"])
+
+    def test_variables_that_nobody_may_read(self, run: Run, answers: Answers) -> None:
+        """A function whose variables are encrypted with another key was not compared.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_EnvironmentError.html
+        """
+        build_standard(answers)
+        error = {"ErrorCode": "AccessDeniedException", "Message": "kms:Decrypt"}
+        other = {"FunctionName": "secret", "Environment": {"Error": error}}
+        answers.add("ListFunctions", Functions=[other])
+        ended = run("doctor", "--json")
+        assert (ended.code, ended.answer["findings"]) == (ExitCode.COULD_NOT_CHECK, [])
+        assert "secret" in ended.answer["not_checked"]["other functions"]
 
     def test_a_large_account(
         self, run: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch

@@ -140,12 +140,18 @@ def _list_sharers(deployment: Deployment, unknown: dict[str, str]) -> tuple[str,
     own = _find_scope(deployment.environment)
     if not all(own):
         return ()
-    return tuple(
-        str(function["FunctionName"])
-        for function in _list_all(deployment, "list_functions", "other functions", unknown)
-        if function["FunctionName"] != deployment.function["FunctionName"]
-        and _find_scope((function.get("Environment") or {}).get("Variables") or {}) == own
-    )
+    sharers, unreadable = [], []
+    for function in _list_all(deployment, "list_functions", "other functions", unknown):
+        name, environment = str(function["FunctionName"]), function.get("Environment") or {}
+        if name == deployment.function["FunctionName"]:
+            continue
+        if environment.get("Error"):
+            unreadable.append(name)
+        elif _find_scope(environment.get("Variables") or {}) == own:
+            sharers.append(name)
+    if unreadable:
+        unknown["other functions"] = f"you may not decrypt the variables of {', '.join(unreadable)}"
+    return tuple(sharers)
 
 
 def _find_scope(environment: Mapping[str, str]) -> tuple[str, str]:
@@ -208,7 +214,8 @@ def _list_sources(deployment: Deployment) -> tuple[str, ...]:
     else:
         for statement in json.loads(answer["Policy"]).get("Statement", ()):
             principal = statement.get("Principal")
-            service = principal.get("Service", "") if isinstance(principal, dict) else ""
-            if statement.get("Effect") == "Allow" and isinstance(service, str) and service:
-                found.append(service.removesuffix(".amazonaws.com"))
+            names = principal.get("Service", ()) if isinstance(principal, dict) else ()
+            names = [names] if isinstance(names, str) else names
+            if statement.get("Effect") == "Allow":
+                found += [name.removesuffix(".amazonaws.com") for name in names]
     return tuple(dict.fromkeys(found))

@@ -22,7 +22,7 @@ MAX_REASON_CHARACTERS = 500
 TIMEOUT = "timeout"
 
 _PROBLEMS = '?INIT_REPORT ?initReport ?errorType ?"Error Type:" ?timeout ?"[ERROR]"'
-_STARTS = '?"Init Duration:" ?initDurationMs'
+_STARTS = '?"Init Duration:" ?initDurationMs ?acknowledged'
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html"""
 
 _TEXT_INIT = re.compile(r"INIT_REPORT .*?Status: (error|timeout)(?:\s+Error Type: (\S+))?")
@@ -144,15 +144,21 @@ def _find_error(message: str) -> str | None:
 
 
 def _is_start(message: str) -> bool:
-    """Whether an invocation whose environment had just started ended without an error."""
+    """Whether a line shows that the function has started: a message, or a report with its start.
+
+    At the system log level WARN, there are no reports without an error:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
     line = _parse(message)
     if line is None:
         return bool(_TEXT_STARTED.match(message)) and "Status:" not in message
+    if line.get("event") == "message":
+        return True
     record = line.get("record")
     if line.get("type") != "platform.report" or not isinstance(record, dict):
         return False
     metrics: Any = record.get("metrics") or {}
-    return record.get("status") in {None, "success"} and "initDurationMs" in metrics
+    return record.get("status") == "success" and "initDurationMs" in metrics
 
 
 def _parse(message: str) -> dict[str, Any] | None:

@@ -51,6 +51,7 @@ def _start(inventory: Inventory) -> Iterator[Finding]:
             rule = "a start that fails uses up a receive of each message; later starts succeeded"
             yield warning(value, rule, remedy)
         else:
+            value += ", and the log shows no start after it"
             yield failure(value, rule, remedy)
 
 
