@@ -233,7 +233,7 @@ def stack(tmp_path: Path, emulator: Emulator, account: str) -> Stack:
 @pytest.mark.timeout(600)
 def test_the_operators_day(stack: Stack) -> None:
     """Every documented command does what it says, also while a function is at work."""
-    assert "healthy" in stack.documented("doctor").out
+    assert "no problem found in: " in stack.documented("doctor").out
     look(stack)
     never_beside_a_live_claim(stack)
     decide(stack)
@@ -336,7 +336,11 @@ def each_fault_is_found(stack: Stack) -> None:
             expected = re.sub(r" .*", "", name)
             assert (ended.code, found) == (ExitCode.FOUND, [expected]), (name, ended)
     ended = stack.run("--function", "orders", "doctor", "--json")
-    assert (ended.code, ended.answer["findings"], ended.answer["unknown"]) == (ExitCode.OK, [], {})
+    assert (ended.code, ended.answer["findings"], ended.answer["not_checked"]) == (
+        ExitCode.OK,
+        [],
+        {},
+    )
 
 
 def faults(stack: Stack) -> dict[str, Any]:

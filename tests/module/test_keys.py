@@ -14,6 +14,7 @@ import pytest
 from idempotent_lambda.keys import KeyRule, compile_expression
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
+from idempotent_lambda_toolkit.cli.doctor import key_roots
 from scripts.support.terraform import Terraform
 from tests.module.stacks import ROOT
 
@@ -137,6 +138,12 @@ def list_roots() -> dict[str, set[str]]:
 
 ROOTS = list_roots()
 KNOWN = set().union(*ROOTS.values())
+
+
+def test_doctor_knows_the_same_fields() -> None:
+    """The operator's command and the plan have one list of the fields of each source."""
+    fields = {EVERY: key_roots.MESSAGE_FIELDS, **key_roots.RECORD_FIELDS}
+    assert {source: set(names) for source, names in fields.items()} == ROOTS
 
 
 def can_find(expression: str, roots: Iterable[str] = KNOWN) -> bool:

@@ -18,6 +18,8 @@ from moto import mock_aws
 from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import dead_letters, main
 
+from .answers import Answers
+
 REGION = "eu-central-1"
 TABLE = "orders-idempotency"
 OWNER = "a" * 32
@@ -258,3 +260,9 @@ def run(account: None, capsys: pytest.CaptureFixture[str]) -> Run:  # noqa: ARG0
         return Ended(int(ended.value.code or 0), said.out, said.err, frozenset(calls))
 
     return runs
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Return the answers of AWS that a test changes."""
+    return Answers(monkeypatch)

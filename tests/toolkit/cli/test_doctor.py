@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
 from idempotent_lambda_toolkit.cli.doctor import gather
-from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS
+from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS, TOPICS
 from idempotent_lambda_toolkit.cli.doctor.checks import list_findings as findings
 from idempotent_lambda_toolkit.cli.doctor.findings import Severity
 from idempotent_lambda_toolkit.cli.doctor.inventory import (
@@ -65,6 +65,11 @@ HEALTHY = Inventory(
 FAILURE, WARNING, NOTE = Severity
 
 
+def with_function(**facts: Any) -> Inventory:
+    """Healthy facts, but for these of the function."""
+    return replace(HEALTHY, function=replace(HEALTHY.function, **facts))
+
+
 def with_environment(**changes: str | None) -> Inventory:
     """Healthy facts, but for these variables of the environment."""
     whole = {**ENVIRONMENT, **changes}
@@ -116,6 +121,30 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "time-to-start": (with_environment(IDEMPOTENCY_MINIMUM_REMAINING_MILLIS="29500"), FAILURE),
     "permissions": (replace(HEALTHY, denied=(("dynamodb:UpdateItem", "table"),)), FAILURE),
     "clock": (replace(HEALTHY, skew_millis=-5001), FAILURE),
+    "unknown-variables": (with_environment(IDEMPOTENCY_MODUS="observe"), WARNING),
+    "handler": (replace(HEALTHY, handler="orders.handler"), FAILURE),
+    "key-root": (
+        replace(
+            with_environment(IDEMPOTENCY_KEY="body.order_id"),
+            function=replace(HEALTHY.function, sources=("sqs", "s3")),
+        ),
+        FAILURE,
+    ),
+    "state": (with_function(state="Failed"), FAILURE),
+    "last-update": (with_function(update_status="InProgress"), NOTE),
+    "qualifier": (with_function(invoked=("live",)), FAILURE),
+    "versions": (with_function(differing=("IDEMPOTENCY_KEY",)), FAILURE),
+    "start": (with_function(invocation_error="Runtime.ExitError: exit status 1"), FAILURE),
+    "recent-errors": (with_function(ended={"timeout": 1}), WARNING),
+    "namespace": (with_function(sharers=("refunds",)), FAILURE),
+    "log-level": (with_function(log_level="FATAL"), WARNING),
+    "log-class": (
+        replace(
+            with_environment(IDEMPOTENCY_METRICS="on"),
+            function=replace(HEALTHY.function, log_class="INFREQUENT_ACCESS"),
+        ),
+        FAILURE,
+    ),
 }
 
 
@@ -224,7 +253,9 @@ def test_what_is_fine_or_unknown_is_not_told(fine: Inventory) -> None:
 @pytest.mark.parametrize("key", ["body..order_id[", "body.order-id", "lower(body.id", "'orders'"])
 def test_a_wrong_key_expression(key: str, handler: str) -> None:
     """An expression with which no function starts is a failure that quotes it."""
-    wrong = replace(with_environment(IDEMPOTENCY_KEY=key), handler=handler)
+    processor = "orders.process" if handler == ENTRY_POINT else None
+    environment = with_environment(IDEMPOTENCY_KEY=key, IDEMPOTENCY_PROCESSOR=processor)
+    wrong = replace(environment, handler=handler)
     (found,) = findings(wrong)
     assert (found.name, found.severity) == ("settings", FAILURE)
     assert found.value.startswith("IDEMPOTENCY_KEY")
@@ -281,14 +312,16 @@ def test_remedies_at_a_limit(planted: Inventory, severity: Severity, remedy: str
 class TestFacts:
     """The facts that `doctor` gathers about a stack."""
 
-    def test_healthy(self, consumer: Consumer, run: Run) -> None:
-        """A consumer as the module makes it is healthy, in words and as JSON."""
+    def test_what_was_checked(self, consumer: Consumer, run: Run) -> None:
+        """The command names what it has checked, in words and as JSON, and says no more."""
         enable(consumer)
         reported = run("doctor")
-        assert (reported.code, "orders: healthy" in reported.out) == (ExitCode.OK, True)
+        topics = "table, settings, function, queues, mappings, permissions"
+        said = f"orders: no problem found in: {topics}\n"
+        assert (reported.code, reported.out) == (ExitCode.OK, said)
         answer = run("doctor", "--json").answer
-        assert answer["healthy"] is True
-        assert answer["findings"] == []
+        assert (answer["findings"], answer["not_checked"]) == ([], {})
+        assert set(answer["checked"]) == set(CHECKS)
 
     def test_managed_instances(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
@@ -336,7 +369,7 @@ class TestFacts:
     def test_what_cannot_be_read_is_no_finding(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A setting that the operator may not read is reported as not checked; nothing fails."""
+        """A setting that the operator may not read is reported as not checked, with a code."""
         enable(consumer)
 
         def denied(*_arguments: Any) -> None:
@@ -346,17 +379,19 @@ class TestFacts:
         for name in ("_table", "list_denied", "_read_reserved_concurrency"):
             monkeypatch.setattr(gather, name, denied)
         ended = run("doctor", "--json")
-        assert ended.code == ExitCode.OK
+        assert ended.code == ExitCode.COULD_NOT_CHECK
         assert ended.answer["findings"] == []
-        assert {"table", "permissions", "reserved concurrency"} <= ended.answer["unknown"].keys()
-        assert ended.answer["healthy"] is None
+        unknown = {"table", "permissions", "reserved concurrency"}
+        assert ended.answer["not_checked"].keys() == unknown
+        left_out = {*TOPICS["table"], *TOPICS["permissions"], "concurrency"}
+        assert set(ended.answer["checked"]) == CHECKS.keys() - left_out
         reported = run("doctor").out
-        assert "not you" in reported
-        assert "healthy" not in reported
+        assert "no problem found in: settings, function, queues, mappings\n" in reported
+        assert "not checked: table (Read: AccessDenied: not you" in reported
 
     @pytest.mark.parametrize("part", ["table", "queue", "dead-letter queue"])
     def test_what_is_gone_is_a_failure(self, consumer: Consumer, run: Run, part: str) -> None:
-        """A part that was deleted is named first, and nobody calls the stack healthy."""
+        """A part that was deleted is named first."""
         enable(consumer)
         sqs = consumer.client("sqs")
         match part:
@@ -371,7 +406,6 @@ class TestFacts:
         first = ended.answer["findings"][0]
         assert (first["severity"], first["name"]) == ("failure", "existence")
         assert first["value"].startswith(f"there is no {part}: ")
-        assert ended.answer["healthy"] is False
 
     def test_the_simulation_is_asked_for_the_namespace(
         self, consumer: Consumer, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ import pytest
 
 from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
 
+from .answers import Answers
 from .conftest import Consumer, Run
 
 CODES = MEANING.items()
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 class TestDocumentation:
     """The permissions in docs/cli.md are exact, and a command without its extra says so."""
 
-    def test_permissions(self, consumer: Consumer, run: Run) -> None:
+    def test_permissions(self, consumer: Consumer, run: Run, answers: Answers) -> None:
         """Each command asks only for the actions that its row lists, and all of those are used."""
         consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
         for number in range(4):
@@ -31,6 +32,10 @@ class TestDocumentation:
         looking, deciding = row["`inspect`"], row["`resolve`, `redrive`"] | row["`inspect`"]
         reading = row["`list`, `stats`, keys as `sha256:`"]
         digest = hashlib.sha256(b"orders#0").hexdigest()
+        lambda_ = consumer.client("lambda")
+        version = lambda_.publish_version(FunctionName="orders")["Version"]
+        lambda_.create_alias(FunctionName="orders", Name="live", FunctionVersion=version)
+        answers.replace("Invoke", lambda _ask, _call: {"StatusCode": 200})
         asked: set[str] = set()
         for arguments, listed in (
             (["inspect", "0"], looking),
@@ -43,8 +48,13 @@ class TestDocumentation:
             (["resolve", "2", "--retry", "--yes"], deciding),
             (["redrive", "--key", "3", "--yes"], deciding),
             (["doctor"], row["`doctor`"]),
+            (["doctor", "--function", "orders:live"], row["`doctor`"]),
+            (["doctor", "--invoke"], row["`doctor`"] | row["`doctor --invoke`"]),
         ):
-            calls = {each.removesuffix("Batch") for each in run(*arguments).calls}
+            calls = {
+                each.removesuffix("Batch").replace(":Invoke", ":InvokeFunction")
+                for each in run(*arguments).calls
+            }
             assert calls - listed - every == set(), arguments
             asked |= calls
         documented = set().union(*row.values())

@@ -1,22 +1,33 @@
 """The command `doctor`."""
 
+from typing import Annotated
+
 import typer
 
 from idempotent_lambda_toolkit.cli.command import (
     get_parts,
 )
-from idempotent_lambda_toolkit.cli.doctor.checks import list_findings
+from idempotent_lambda_toolkit.cli.doctor.checks import list_checked, list_findings
 from idempotent_lambda_toolkit.cli.doctor.findings import Severity
 from idempotent_lambda_toolkit.cli.doctor.gather import gather
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode, UsageError
 
+Invoke = Annotated[
+    bool,
+    typer.Option(
+        "--invoke",
+        help="Also invoke the function with an empty batch, which shows whether it starts. "
+        "Only the package's entry point is invoked; your processor is imported, and not called.",
+    ),
+]
 
-def doctor(context: typer.Context) -> None:
-    """Check the deployed stack: settings, table, queues, mapping, permissions, clock."""
+
+def doctor(context: typer.Context, *, invoke: Invoke = False) -> None:
+    """Check the deployed stack: settings, function, table, queues, mappings, permissions, clock."""
     deployment, output = get_parts(context)
     if deployment.options.function is None:
         raise UsageError("doctor checks a function: set --function NAME")
-    known = gather(deployment)
+    known = gather(deployment, invoke=invoke)
     findings = list_findings(known)
     for finding in findings:
         output.print_lines(
@@ -24,16 +35,20 @@ def doctor(context: typer.Context) -> None:
             f"    rule: {finding.rule}",
             f"    remedy: {finding.remedy}",
         )
+    problems = {each.name for each in findings if each.severity is not Severity.NOTE}
+    checked = list_checked(known)
+    clean = [topic for topic, names in checked.items() if problems.isdisjoint(names)]
+    if clean:
+        name = deployment.options.function
+        output.print_lines(f"{name}: no problem found in: {', '.join(clean)}")
     for what, why in known.unknown.items():
-        output.print_lines(f"could not check: {what}: {why}")
-    healthy = all(each.severity is Severity.NOTE for each in findings)
-    if healthy:
-        found = "no problem found by the checks that could run" if known.unknown else "healthy"
-        output.print_lines(f"{deployment.options.function}: {found}")
+        output.print_lines(f"not checked: {what} ({why})")
     output.print_json(
-        healthy=None if healthy and known.unknown else healthy,
         findings=[each.plain() for each in findings],
-        unknown=dict(known.unknown),
+        checked=[name for names in checked.values() for name in names],
+        not_checked=dict(known.unknown),
     )
-    if not healthy:
+    if problems:
         raise typer.Exit(ExitCode.FOUND)
+    if known.unknown:
+        raise typer.Exit(ExitCode.COULD_NOT_CHECK)

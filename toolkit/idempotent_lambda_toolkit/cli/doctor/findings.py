@@ -10,7 +10,7 @@ from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory
 
 
 class Severity(StrEnum):
-    """The weight of a finding. A note does not make a stack unhealthy."""
+    """The weight of a finding. A note does not change the exit code."""
 
     FAILURE = "failure"
     WARNING = "warning"

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.doctor.gather_function import gather_function
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, Queue, SourceMapping, Table
 from idempotent_lambda_toolkit.cli.doctor.policies import list_denied
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, NotFoundError
@@ -33,8 +34,12 @@ PARTS = frozenset({"table", "queue", "dead-letter queue"})
 """The parts that must exist."""
 
 
-def gather(deployment: Deployment) -> Inventory:
+def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
     """Gather the facts of a function's stack.
+
+    Args:
+        deployment: the stack.
+        invoke: whether to invoke the function with an empty batch.
 
     Raises:
         NotFoundError, AwsRefusedError: the function cannot be read; the SDK's errors pass, too.
@@ -67,9 +72,11 @@ def gather(deployment: Deployment) -> Inventory:
     denied = read(
         "permissions", lambda: list_denied(deployment, function["Role"], needed, namespace)
     )
+    handler = _handler(function)
     return Inventory(
         environment=deployment.environment,
-        handler=_handler(function),
+        handler=handler,
+        function=gather_function(deployment, handler, read, unknown, invoke=invoke),
         timeout_seconds=function["Timeout"],
         runtime=function.get("Runtime"),
         managed_instances=bool(function.get("CapacityProviderConfig")),

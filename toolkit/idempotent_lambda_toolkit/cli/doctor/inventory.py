@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from idempotent_lambda.settings import DEFAULT_LEASE_MARGIN_MILLIS
+from idempotent_lambda_toolkit.cli.doctor.function_facts import FunctionFacts
 
 ENTRY_POINT = "idempotent_lambda.entrypoint.handler"
 
@@ -66,6 +67,7 @@ class Inventory:
     """The known facts of a stack; None for a part that does not exist or is not known.
 
     Attributes:
+        function: the facts of the function beyond its settings.
         runtime: the runtime; None for an image.
         managed_instances: whether it runs on Lambda Managed Instances.
         reserved_concurrency: the reserved concurrency; None if nothing is reserved.
@@ -79,6 +81,7 @@ class Inventory:
     environment: Mapping[str, str]
     handler: str
     timeout_seconds: int
+    function: FunctionFacts = field(default_factory=FunctionFacts)
     runtime: str | None = None
     managed_instances: bool = False
     reserved_concurrency: int | None = None

@@ -10,6 +10,7 @@ from idempotent_lambda.settings import (
     MANAGED_INSTANCES_CHOICES,
     Settings,
 )
+from idempotent_lambda_toolkit.cli.doctor.checks.variables import find_misspelled
 from idempotent_lambda_toolkit.cli.doctor.findings import Checks, Finding, failure, note, warning
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, parse_whole
 
@@ -23,8 +24,10 @@ def _settings(inventory: Inventory) -> Iterator[Finding]:
             inventory.environment, require_processor=inventory.uses_entry_point
         )
     except InvalidSettingsError as error:
+        # Other checks report these.
+        other = ["IDEMPOTENCY_DEAD_LETTER_QUEUE_URL", *find_misspelled(inventory).values()]
         for problem in error.problems:
-            if not problem.startswith("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL"):  # has its own check
+            if not problem.startswith(tuple(f"{name} " for name in other)):
                 rule = "the function refuses to start with wrong settings"
                 yield failure(problem, rule, "apply the module again, or correct the variable")
 
