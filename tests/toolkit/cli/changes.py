@@ -149,3 +149,8 @@ def change_table(stack: Stack, **fields: Any) -> None:
     stack.answers.replace(
         "DescribeTable", lambda ask, call: {"Table": {**ask(call)["Table"], **fields}}
     )
+
+
+def encrypt_filters(stack: Stack) -> None:
+    """Encrypt the filters of the mapping."""
+    add_to_mapping(stack, KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/filters")

@@ -3,6 +3,7 @@
 The form is the same as in test_planted.py.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from .changes import (
     dead_letter_arn,
     deny,
     encrypt,
+    encrypt_filters,
     filter_with,
     queue_arn,
     redrive_to,
@@ -167,14 +169,18 @@ def filter_deletes_messages(stack: Stack) -> None:
     filter_with(stack, {"body": {"kind": ["order"]}})
 
 
-@plant("filters", FAILURE, says="KMSAccessDeniedException")
-def filters_cannot_be_decrypted(stack: Stack) -> None:
-    """Lambda may not use the key of the filters.
+@plant("filters", FAILURE, says="boddy")
+def encrypted_filter_on_an_unknown_field(stack: Stack) -> None:
+    """The filter is encrypted, and a list of mappings leaves it out."""
+    encrypt_filters(stack)
+    criteria = {"Filters": [{"Pattern": json.dumps({"boddy": ["order"]})}]}
+    stack.answers.add("GetEventSourceMapping", FilterCriteria=criteria)
 
-    https://docs.aws.amazon.com/lambda/latest/api/API_FilterCriteriaError.html
-    """
-    error = {"ErrorCode": "KMSAccessDeniedException", "Message": "no kms:Decrypt"}
-    add_to_mapping(stack, FilterCriteriaError=error)
+
+@plant("dead-letter-url", FAILURE, says="orders-dead-letters")
+def copies_go_to_the_queue(stack: Stack) -> None:
+    """The function sends the copies of parked messages to its own queue."""
+    stack.change_variables(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=stack.consumer.queue_url)
 
 
 @plant("mapping", WARNING, says="USER_INITIATED")

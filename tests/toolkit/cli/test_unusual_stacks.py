@@ -18,6 +18,7 @@ from .changes import (
     dead_letter_arn,
     deny,
     encrypt,
+    encrypt_filters,
     queue_arn,
 )
 from .conftest import REGION, Run, allowed, document
@@ -147,3 +148,17 @@ def test_a_condition_that_is_not_known_is_not_a_finding(
     answer = run("doctor", "--json").answer
     assert answer["findings"] == []
     assert "Closed (StringNotEquals aws:SourceVpce)" in answer["not_checked"]["resource policies"]
+
+
+def test_filters_that_may_not_be_decrypted(run: Run, answers: Answers) -> None:
+    """Filters that only Lambda may decrypt are not checked, and the remedy is named.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_FilterCriteriaError.html
+    """
+    encrypt_filters(STACKS["standard"](answers))
+    error = {"ErrorCode": "KMSAccessDeniedException", "Message": "no kms:Decrypt"}
+    answers.add("GetEventSourceMapping", FilterCriteriaError=error)
+    answer = run("doctor", "--json").answer
+    assert answer["findings"] == []
+    assert "ask for kms:Decrypt" in answer["not_checked"]["filters"]
+    assert "filters" not in answer["checked"]

@@ -29,8 +29,8 @@ from idempotent_lambda_toolkit.cli.doctor.policies import Request, Statement
 from idempotent_lambda_toolkit.cli.doctor.reader import Reader
 from idempotent_lambda_toolkit.cli.doctor.resources import (
     list_readers,
-    parse_mapping,
     read_key,
+    read_mapping,
     read_queue,
     read_table,
 )
@@ -52,7 +52,7 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
     read = Reader({}, {})
     if skew is None:
         read.unknown["clock"] = "the answer has no Date"
-    mappings = read("mappings", lambda: tuple(map(parse_mapping, deployment.mappings)))
+    mappings = read("mappings", lambda: _read_mappings(deployment, read))
     queue_url = read("queue", lambda: deployment.queue_url)
     queue = read("queue", lambda: read_queue(deployment, queue_url)) if queue_url else None
     # The target of the redrive policy; `doctor` compares the destination of copies with it.
@@ -135,6 +135,10 @@ def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | Non
 def _handler(function: Mapping[str, Any]) -> str:
     image = (function.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
     return str(function.get("Handler") or next(iter(image.get("Command") or ()), ""))
+
+
+def _read_mappings(deployment: Deployment, read: Reader) -> tuple[SourceMapping, ...]:
+    return tuple(read_mapping(deployment, found, read) for found in deployment.mappings)
 
 
 def _sort_mappings(

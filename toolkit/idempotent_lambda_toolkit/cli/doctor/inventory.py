@@ -86,7 +86,6 @@ class SourceMapping:
         state_reason: why it is in its state.
         last_result: the result of its last invocation.
         filters: the patterns of its filters. Lambda drops what matches none of them.
-        filter_error: why Lambda cannot read the filters; None if it can.
         failure_destination: the ARN for the records of a stream that Lambda gives up on.
         maximum_retries: the most retries for a stream; None without a limit.
         maximum_age_seconds: the greatest age of a record; None without a limit.
@@ -104,7 +103,6 @@ class SourceMapping:
     state_reason: str = ""
     last_result: str = ""
     filters: tuple[str, ...] = ()
-    filter_error: str | None = None
     failure_destination: str | None = None
     maximum_retries: int | None = None
     maximum_age_seconds: int | None = None

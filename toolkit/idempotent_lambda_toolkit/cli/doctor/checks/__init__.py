@@ -49,6 +49,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "clock": ("clock",),
     "concurrency": ("reserved concurrency",),
     "dead-letter-readers": ("readers of the dead-letter queue",),
+    "filters": ("filters",),
     "handler": ("handler",),
     "key-root": ("handler", "sources"),
     "key-state": tuple(f"key of the {part}" for part in ENCRYPTED_PARTS),

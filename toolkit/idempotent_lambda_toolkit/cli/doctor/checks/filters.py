@@ -9,11 +9,7 @@ from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, SourceMapp
 
 def _filters(inventory: Inventory) -> Iterator[Finding]:
     for mapping in inventory.every_mapping:
-        if mapping.filter_error is not None:
-            value = f"Lambda cannot read the filters of {mapping.label}: {mapping.filter_error}"
-            rule = "Lambda must decrypt the filters with their KMS key"
-            yield failure(value, rule, "let lambda.amazonaws.com decrypt with the mapping's key")
-        elif mapping.filters:
+        if mapping.filters:
             yield from _judge_filters(mapping)
 
 
