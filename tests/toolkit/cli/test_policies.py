@@ -183,6 +183,7 @@ MISSING = {"MissingContextValues": ["aws:SourceVpce"]}
         (Iam([allow("dynamodb:*", Condition=OWN)], **DENIED), False, ""),
         (Iam([allow("dynamodb:*")], EvalDecision="explicitDeny", **SCP), True, ""),
         (Iam([allow("*", Condition=VPC)], **DENIED), False, "StringEquals aws:SourceVpce"),
+        (Iam([allow("*", f"{TABLE[:-7]}${{aws:userid}}")], **DENIED), False, "policy variables"),
     ],
 )
 def test_the_simulation_and_the_policies(iam: Iam, denied: bool, undecided: str) -> None:

@@ -80,9 +80,15 @@ def replicate_strongly(stack: Stack) -> None:
     change_table(stack, Replicas=regions, MultiRegionConsistency="STRONG")
 
 
+def report_to_kafka(stack: Stack) -> None:
+    """Lambda reports the records that it gives up on to a topic of Kafka."""
+    add_stream(stack, DestinationConfig={"OnFailure": {"Destination": "kafka://reports"}})
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        report_to_kafka,
         close_to_plain_http,
         close_to_other_roles,
         grant_in_the_queue,

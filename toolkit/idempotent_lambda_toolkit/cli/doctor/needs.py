@@ -74,6 +74,6 @@ def _list_for_stream(mapping: SourceMapping) -> Iterator[tuple[str, str]]:
         for action in ON_STREAM.get(mapping.service, ()):
             yield action, mapping.source_arn
     destination = mapping.failure_destination or ""
-    report = ON_DESTINATION.get(destination.split(":")[2]) if destination else None
-    if report:
-        yield report, destination
+    for service in destination.split(":")[2:3]:  # A destination of Kafka is not an ARN.
+        if service in ON_DESTINATION:
+            yield ON_DESTINATION[service], destination

@@ -76,23 +76,23 @@ def find_permissions(
             raise
         return Permissions(
             denied=tuple(_pair(one.request) for one in suspects if not one.missing_keys),
-            undecided=tuple(
-                _describe(one.request, one.missing_keys) for one in suspects if one.missing_keys
-            ),
+            undecided=_describe((one.request, one.missing_keys) for one in suspects),
         )
-    denied, undecided = [], []
+    denied: list[tuple[str, str]] = []
+    undecided: list[tuple[Request, Iterable[str]]] = []
     for suspect in suspects:
         request = suspect.request
         grants = granted.get(request.resource, ())
         answer = is_allowed(statements, request, role, boundary=boundary, granted=grants)
-        if answer is True and is_bounded is None:
-            undecided.append(_describe(request, ["its permissions boundary"]))
-        elif suspect.is_certain or answer is False:
+        if suspect.is_certain or answer is False:
             denied.append(_pair(request))
         elif answer is None:
-            keys = list_undecided([*statements, *(boundary or ()), *grants], request)
-            undecided.append(_describe(request, keys))
-    return Permissions(denied=tuple(denied), undecided=tuple(undecided))
+            policies = [*statements, *(boundary or ()), *grants]
+            keys = list_undecided(policies, request) or ["policy variables"]
+            undecided.append((request, keys))
+        elif is_bounded is None:
+            undecided.append((request, ["the role's permissions boundary"]))
+    return Permissions(denied=tuple(denied), undecided=_describe(undecided))
 
 
 def find_resource_denials(
@@ -183,6 +183,14 @@ def _pair(request: Request) -> tuple[str, str]:
     return request.action, request.resource
 
 
-def _describe(request: Request, keys: Iterable[str]) -> str:
-    found = ", ".join(dict.fromkeys(keys)) or "what is not known from here"
-    return f"{request.action} on {request.resource} depends on {found}"
+def _describe(undecided: Iterable[tuple[Request, Iterable[str]]]) -> tuple[str, ...]:
+    """Say what the answers depend on, once for each resource and reason."""
+    actions: dict[tuple[str, str], list[str]] = {}
+    for request, keys in undecided:
+        reason = ", ".join(dict.fromkeys(keys))
+        if reason:
+            actions.setdefault((request.resource, reason), []).append(request.action)
+    return tuple(
+        f"{', '.join(names)} on {resource} depend on {reason}"
+        for (resource, reason), names in actions.items()
+    )
