@@ -66,6 +66,7 @@ def list_readers(deployment: Deployment, arn: str) -> tuple[SourceMapping, ...]:
         parse_mapping(found)
         for page in pages.paginate(EventSourceArn=arn)
         for found in page["EventSourceMappings"]
+        if found.get("EventSourceArn") == arn
     )
 
 
