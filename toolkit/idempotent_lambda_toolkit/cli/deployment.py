@@ -167,11 +167,14 @@ class Deployment:
         """
         if self.options.queue_url:
             return self.options.queue_url
+        # A function that reads its own dead-letter queue by mistake has one queue all the same.
+        dead_letters = (self.dead_letter_queue_url or "").split("/")[-2:]
         arns = [
             each["EventSourceArn"]
             for each in self.mappings
             if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
         ]
+        arns = [arn for arn in arns if arn.split(":")[-2:] != dead_letters] or arns
         if len(set(arns)) > 1:
             text = f"the function reads from several queues: {', '.join(sorted(set(arns)))}"
             raise UsageError(f"{text}; choose one with --queue-url")

@@ -3,35 +3,37 @@
 A fact that cannot be read is noted with the reason, and is not a failure.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
+from functools import partial
+from typing import Any
 
 from idempotent_lambda_toolkit.cli import times
-from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor.gather_function import gather_function
-from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, Queue, SourceMapping, Table
-from idempotent_lambda_toolkit.cli.doctor.policies import list_denied
-from idempotent_lambda_toolkit.cli.exit_codes import CommandError, NotFoundError
-
-T = TypeVar("T")
-
-ON_TABLE = (
-    "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem",
-    "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
-)  # fmt: skip
-ON_QUEUE = (
-    "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
-    "sqs:ChangeMessageVisibility",
-)  # fmt: skip
-ON_DEAD_LETTER_QUEUE = ("sqs:SendMessage",)
-"""The actions that the role needs; docs/permissions.md explains them."""
-
-PARTS = frozenset({"table", "queue", "dead-letter queue"})
-"""The parts that must exist."""
+from idempotent_lambda_toolkit.cli.doctor.inventory import (
+    ENCRYPTED_PARTS,
+    Inventory,
+    Key,
+    Queue,
+    SourceMapping,
+    Table,
+)
+from idempotent_lambda_toolkit.cli.doctor.needs import list_requests
+from idempotent_lambda_toolkit.cli.doctor.permissions import (
+    Permissions,
+    find_permissions,
+    find_resource_denials,
+)
+from idempotent_lambda_toolkit.cli.doctor.policies import Request, Statement
+from idempotent_lambda_toolkit.cli.doctor.reader import Reader
+from idempotent_lambda_toolkit.cli.doctor.resources import (
+    list_readers,
+    read_key,
+    read_mapping,
+    read_queue,
+    read_table,
+)
 
 
 def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
@@ -47,36 +49,48 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
     before = times.now()
     function = deployment.function
     skew = skew_millis(function, before, times.now())
-    unknown: dict[str, str] = {}
-    missing: dict[str, str] = {}
+    read = Reader({}, {})
     if skew is None:
-        unknown["clock"] = "the answer has no Date"
-    read = _Reader(unknown, missing)
-    mappings = read("mappings", lambda: _mappings(deployment))
+        read.unknown["clock"] = "the answer has no Date"
+    mappings = read("mappings", lambda: _read_mappings(deployment, read))
     queue_url = read("queue", lambda: deployment.queue_url)
-    queue = read("queue", lambda: _queue(deployment, queue_url)) if queue_url else None
+    queue = read("queue", lambda: read_queue(deployment, queue_url)) if queue_url else None
     # The target of the redrive policy; `doctor` compares the destination of copies with it.
     target = queue.dead_letter_arn if queue else None
     dead_url = deployment.dead_letter_queue_url
     if target:
         dead_url = read("dead-letter queue", lambda: deployment.find_url(target))
-    dead = read("dead-letter queue", lambda: _queue(deployment, dead_url)) if dead_url else None
+    dead = read("dead-letter queue", lambda: read_queue(deployment, dead_url)) if dead_url else None
     table_name = deployment.environment.get("IDEMPOTENCY_TABLE") or deployment.options.table
-    table = read("table", lambda: _table(deployment, table_name, read)) if table_name else None
-    needed = [
-        *((action, _table_arn(function, table_name)) for action in ON_TABLE if table_name),
-        *((action, queue.arn) for action in ON_QUEUE if queue and mappings),
-        *((action, dead.arn) for action in ON_DEAD_LETTER_QUEUE if dead),
-    ]
-    namespace = deployment.environment.get("IDEMPOTENCY_NAMESPACE", "")
-    denied = read(
-        "permissions", lambda: list_denied(deployment, function["Role"], needed, namespace)
+    table = read("table", lambda: read_table(deployment, table_name, read)) if table_name else None
+    of_queue, of_streams = _sort_mappings(mappings, queue)
+    keys = _read_keys(
+        deployment, read, dict(zip(ENCRYPTED_PARTS, (table, queue, dead), strict=True))
     )
+    role = function["Role"]
+    requests = list_requests(
+        role,
+        namespace=deployment.environment.get("IDEMPOTENCY_NAMESPACE", ""),
+        table_arn=_table_arn(function, table_name) if table_name else None,
+        queue=queue if of_queue else None,
+        dead_letter_queue=None if dead and queue and dead.arn == queue.arn else dead,
+        mappings=of_streams or (),
+        keys=keys,
+    )
+    policies: dict[str, Sequence[Statement]] = {key.arn: key.statements or () for key in keys}
+    policies |= {part.arn: part.statements for part in (queue, dead) if part}
+    if table and table_name:
+        policies[_table_arn(function, table_name)] = table.statements or ()
+    permissions = _read_permissions(deployment, read, requests, policies)
+    denials, undecided = find_resource_denials(role, requests, policies)
+    if undecided:
+        read.unknown["resource policies"] = "; ".join(undecided)
     handler = _handler(function)
     return Inventory(
         environment=deployment.environment,
         handler=handler,
-        function=gather_function(deployment, handler, read, unknown, invoke=invoke),
+        function=gather_function(deployment, handler, read, read.unknown, invoke=invoke),
+        function_arn=function["FunctionArn"],
         timeout_seconds=function["Timeout"],
         runtime=function.get("Runtime"),
         managed_instances=bool(function.get("CapacityProviderConfig")),
@@ -86,11 +100,16 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
         table=table,
         queue=queue,
         dead_letter_queue=dead,
-        mappings=mappings,
-        denied=denied,
+        mappings=of_queue,
+        stream_mappings=of_streams,
+        queue_readers=_read_readers(deployment, read, "queue", queue),
+        dead_letter_readers=_read_readers(deployment, read, "dead-letter queue", dead),
+        denied=permissions.denied if permissions else None,
+        denials=denials,
+        keys=keys,
         skew_millis=skew,
-        unknown=unknown,
-        missing=missing,
+        unknown=read.unknown,
+        missing=read.missing,
     )
 
 
@@ -113,79 +132,61 @@ def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | Non
     return least if least > 0 else min(most, 0)
 
 
-class _Reader:
-    """Reads facts one by one, and notes those that cannot be read or do not exist."""
-
-    def __init__(self, unknown: dict[str, str], missing: dict[str, str]) -> None:
-        self._unknown, self._missing = unknown, missing
-
-    def __call__(self, what: str, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
-        except (BotoCoreError, ClientError, CommandError) as error:
-            found = translate_error(error) or error
-            absent = isinstance(found, NotFoundError) and what in PARTS
-            (self._missing if absent else self._unknown)[what] = str(found)
-            return None
-
-
 def _handler(function: Mapping[str, Any]) -> str:
     image = (function.get("ImageConfigResponse") or {}).get("ImageConfig") or {}
     return str(function.get("Handler") or next(iter(image.get("Command") or ()), ""))
 
 
-def _mappings(deployment: Deployment) -> tuple[SourceMapping, ...]:
-    return tuple(
-        SourceMapping(
-            state=each.get("State", "Enabled"),
-            partial_responses="ReportBatchItemFailures"
-            in (each.get("FunctionResponseTypes") or ()),
-            window_seconds=each.get("MaximumBatchingWindowInSeconds") or 0,
-            maximum_concurrency=(each.get("ScalingConfig") or {}).get("MaximumConcurrency"),
-            maximum_pollers=(each.get("ProvisionedPollerConfig") or {}).get("MaximumPollers"),
-        )
-        for each in deployment.mappings
-        if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
+def _read_mappings(deployment: Deployment, read: Reader) -> tuple[SourceMapping, ...]:
+    return tuple(read_mapping(deployment, found, read) for found in deployment.mappings)
+
+
+def _sort_mappings(
+    mappings: tuple[SourceMapping, ...] | None, queue: Queue | None
+) -> tuple[tuple[SourceMapping, ...] | None, tuple[SourceMapping, ...] | None]:
+    """Return the mappings of the queue, and all that read anything but a queue."""
+    if mappings is None:
+        return None, None
+    return (
+        tuple(
+            mapping
+            for mapping in mappings
+            if mapping.service == "sqs" and (queue is None or mapping.source_arn == queue.arn)
+        ),
+        tuple(mapping for mapping in mappings if mapping.service != "sqs"),
     )
 
 
-def _queue(deployment: Deployment, url: str | None) -> Queue:
-    answer = deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    found = answer["Attributes"]
-    policy = json.loads(found.get("RedrivePolicy") or "{}")
-    receives = policy.get("maxReceiveCount")
-    return Queue(
-        arn=found["QueueArn"],
-        visibility_seconds=int(found["VisibilityTimeout"]),
-        retention_seconds=int(found["MessageRetentionPeriod"]),
-        max_message_bytes=int(found["MaximumMessageSize"]),
-        delay_seconds=int(found.get("DelaySeconds", 0)),
-        dead_letter_arn=policy.get("deadLetterTargetArn"),
-        max_receive_count=None if receives is None else int(receives),
+def _read_readers(
+    deployment: Deployment, read: Reader, part: str, queue: Queue | None
+) -> tuple[SourceMapping, ...] | None:
+    if queue is None:
+        return None
+    return read(f"readers of the {part}", lambda: list_readers(deployment, queue.arn))
+
+
+def _read_keys(
+    deployment: Deployment, read: Reader, parts: Mapping[str, Table | Queue | None]
+) -> tuple[Key, ...]:
+    found = (
+        read(f"key of the {name}", partial(read_key, deployment, name, part.key_id, read))
+        for name, part in parts.items()
+        if part and part.key_id
     )
+    return tuple(filter(None, found))
 
 
-def _table(deployment: Deployment, name: str, read: _Reader) -> Table:
-    client = deployment.client("dynamodb")
-    found = client.describe_table(TableName=name)["Table"]
-    types = {each["AttributeName"]: each["AttributeType"] for each in found["AttributeDefinitions"]}
-    key = tuple(
-        (each["AttributeName"], types[each["AttributeName"]], each["KeyType"])
-        for each in found["KeySchema"]
-    )
-    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    is_on = ttl.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
-    return Table(
-        key=key,
-        ttl_attribute=ttl.get("AttributeName") if is_on else None,
-        point_in_time_recovery=read("point-in-time recovery", lambda: _has_recovery(client, name)),
-    )
-
-
-def _has_recovery(client: Any, name: str) -> bool:
-    found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = found.get("PointInTimeRecoveryDescription") or {}
-    return bool(recovery.get("PointInTimeRecoveryStatus") == "ENABLED")
+def _read_permissions(
+    deployment: Deployment,
+    read: Reader,
+    requests: Sequence[Request],
+    policies: Mapping[str, Sequence[Statement]],
+) -> Permissions | None:
+    role = deployment.function["Role"]
+    found = read("permissions", lambda: find_permissions(deployment, role, requests, policies))
+    if found and found.undecided:
+        read.unknown["permissions"] = "; ".join(found.undecided)
+    return found
 
 
 def _read_reserved_concurrency(deployment: Deployment, function: Mapping[str, Any]) -> int | None:

@@ -7,23 +7,27 @@ from collections.abc import Mapping
 from typing import Final
 
 from idempotent_lambda_toolkit.cli.doctor.checks import (
+    filters,
     function,
     mappings,
     queues,
+    readers,
+    redrive,
     role,
     start,
+    streams,
     table,
     variables,
 )
 from idempotent_lambda_toolkit.cli.doctor.findings import CheckFinding, Checks, Severity
-from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory
+from idempotent_lambda_toolkit.cli.doctor.inventory import ENCRYPTED_PARTS, Inventory
 
 TOPICS: Final[Mapping[str, Checks]] = {
     "table": table.CHECKS,
     "settings": {**variables.CHECKS, **function.CHECKS},
     "function": start.CHECKS,
-    "queues": queues.CHECKS,
-    "mappings": mappings.CHECKS,
+    "queues": {**queues.CHECKS, **redrive.CHECKS, **readers.CHECKS},
+    "mappings": {**mappings.CHECKS, **filters.CHECKS, **streams.CHECKS},
     "permissions": role.CHECKS,
 }
 """All checks by topic and name, in the order of their findings."""
@@ -44,13 +48,23 @@ CAUSES: Final[Mapping[str, tuple[str, ...]]] = {
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "clock": ("clock",),
     "concurrency": ("reserved concurrency",),
+    "dead-letter-readers": ("readers of the dead-letter queue",),
+    "filters": ("filters",),
     "handler": ("handler",),
     "key-root": ("handler", "sources"),
+    "key-state": tuple(f"key of the {part}" for part in ENCRYPTED_PARTS),
     "log-class": ("log class",),
     "namespace": ("other functions",),
+    "permissions": ("permissions",),
     "point-in-time-recovery": ("point-in-time recovery",),
     "qualifier": ("mappings of other versions",),
+    "queue-readers": ("readers of the queue",),
     "recent-errors": ("log",),
+    "resource-policy": (
+        "resource policies",
+        "table policy",
+        *(f"policy of the key of the {part}" for part in ENCRYPTED_PARTS),
+    ),
     "start": ("log",),
     "versions": ("versions",),
 }
@@ -73,7 +87,7 @@ def list_checked(inventory: Inventory) -> dict[str, list[str]]:
     is_known = {
         "table": inventory.table is not None,
         "queues": inventory.queue is not None,
-        "mappings": bool(inventory.mappings),
+        "mappings": bool(inventory.every_mapping),
         "permissions": inventory.denied is not None,
     }
     known = {

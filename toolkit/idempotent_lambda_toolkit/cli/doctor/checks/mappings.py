@@ -20,24 +20,36 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html"""
 
 
 def _mapping(inventory: Inventory) -> Iterator[Finding]:
-    if inventory.queue is None or inventory.mappings is None:
-        return
-    if not inventory.mappings:
+    if inventory.queue and inventory.mappings == ():
         remedy = "if an alias has one, set --function name:alias; otherwise apply the module again"
         yield failure("no mapping reads the queue", "the queue needs a mapping", remedy)
-    for each in inventory.mappings:
-        if each.state not in {"Enabled", "Enabling", "Creating", "Updating"}:
-            remedy = "set queue.enabled = true, or enable the mapping"
-            yield warning(
-                f"the mapping is {each.state}", "only an enabled mapping reads the queue", remedy
-            )
+    yield from _state(inventory)
+
+
+def _state(inventory: Inventory) -> Iterator[Finding]:
+    for mapping in inventory.every_mapping:
+        if not mapping.is_active:
+            reason = f" ({mapping.state_reason})" if mapping.state_reason else ""
+            value = f"{mapping.label} is {mapping.state}{reason}"
+            remedy = "set enabled = true for the queue or the stream, or enable the mapping"
+            yield warning(value, "only an enabled mapping reads its source", remedy)
+
+
+def _last_result(inventory: Inventory) -> Iterator[Finding]:
+    for mapping in inventory.every_mapping:
+        if mapping.is_active and mapping.last_result.startswith("PROBLEM"):
+            value = f"the last result of {mapping.label} is {mapping.last_result}"
+            rule = "the last invocation must succeed; a stream stops at a batch that fails"
+            yield warning(value, rule, "see the function's log, and docs/runbook.md")
 
 
 def _partial_responses(inventory: Inventory) -> Iterator[Finding]:
-    if inventory.mappings and not all(each.partial_responses for each in inventory.mappings):
-        rule = "without it, Lambda deletes messages that a batch reports as failed: they are lost"
-        remedy = "set the mapping's FunctionResponseTypes to ReportBatchItemFailures"
-        yield failure("ReportBatchItemFailures is off", rule, remedy)
+    for mapping in inventory.every_mapping:
+        if not mapping.partial_responses and mapping.service in {"sqs", "kinesis", "dynamodb"}:
+            value = f"ReportBatchItemFailures is off for {mapping.label}"
+            rule = "without it, Lambda takes a batch with failed messages as done: they are lost"
+            remedy = "set the mapping's FunctionResponseTypes to ReportBatchItemFailures"
+            yield failure(value, rule, remedy)
 
 
 def _concurrency(inventory: Inventory) -> Iterator[Finding]:
@@ -69,6 +81,7 @@ def _concurrency(inventory: Inventory) -> Iterator[Finding]:
 
 CHECKS: Checks = {
     "mapping": _mapping,
+    "last-result": _last_result,
     "partial-responses": _partial_responses,
     "concurrency": _concurrency,
 }

@@ -65,6 +65,8 @@ def _dead_letter_url(inventory: Inventory) -> Iterator[Finding]:
             yield kind("IDEMPOTENCY_DEAD_LETTER_QUEUE_URL is not set", rule, remedy)
         return
     target = inventory.queue.dead_letter_arn if inventory.queue else None
+    if inventory.shares_dead_letter_queue:
+        return
     if target and target.split(":")[-1] != url.rsplit("/", 1)[-1]:
         value = f"copies go to {url}, but the redrive policy names {target}"
         remedy = "apply the module again, or correct queue.existing.dead_letter_queue"
@@ -73,7 +75,7 @@ def _dead_letter_url(inventory: Inventory) -> Iterator[Finding]:
 
 def _dead_letter_retention(inventory: Inventory) -> Iterator[Finding]:
     queue, dead = inventory.queue, inventory.dead_letter_queue
-    if queue is None or dead is None or queue.arn.endswith(".fifo"):
+    if queue is None or dead is None or queue.is_fifo or inventory.shares_dead_letter_queue:
         return
     if dead.retention_seconds <= queue.retention_seconds:
         value = f"the dead-letter queue keeps messages for {dead.retention_seconds} s"

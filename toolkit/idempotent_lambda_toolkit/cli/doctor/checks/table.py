@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
-from idempotent_lambda_toolkit.cli.doctor.findings import Checks, Finding, failure, note
+from idempotent_lambda_toolkit.cli.doctor.findings import Checks, Finding, failure, note, warning
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory
 
 TTL_ATTRIBUTE = "expires_at"
+
+USABLE = frozenset({"ACTIVE", "UPDATING"})
+"""The statuses in which a table takes reads and writes.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html"""
 
 
 def _existence(inventory: Inventory) -> Iterator[Finding]:
@@ -13,6 +18,25 @@ def _existence(inventory: Inventory) -> Iterator[Finding]:
         rule = f"the {part} that the function uses must exist"
         remedy = "apply the module again; point-in-time recovery may restore a lost table"
         yield failure(f"there is no {part}: {said}", rule, remedy)
+
+
+def _status(inventory: Inventory) -> Iterator[Finding]:
+    table = inventory.table
+    # A key that cannot be used has another finding.
+    is_explained = any(key.part == "table" and not key.is_usable for key in inventory.keys)
+    if table and table.status not in USABLE and not is_explained:
+        rule = "only an active table takes claims; until then, every message fails"
+        remedy = "see the table's status in DynamoDB; AWS restores an archived table from a backup"
+        yield failure(f"the table is {table.status}", rule, remedy)
+
+
+def _replicas(inventory: Inventory) -> Iterator[Finding]:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+    table = inventory.table
+    if table and table.replicas and not table.is_strongly_consistent:
+        value = f"the table has eventually consistent replicas in {', '.join(table.replicas)}"
+        rule = "a conditional write sees its own Region only, so two Regions can claim one key"
+        yield warning(value, rule, "let consumers in one Region use it, or use a table in each")
 
 
 def _table_key(inventory: Inventory) -> Iterator[Finding]:
@@ -54,6 +78,8 @@ def _record_retention(inventory: Inventory) -> Iterator[Finding]:
 
 CHECKS: Checks = {
     "existence": _existence,
+    "table-status": _status,
+    "replicas": _replicas,
     "table-key": _table_key,
     "ttl": _ttl,
     "point-in-time-recovery": _recovery,
