@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor import gather
 from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS
 from idempotent_lambda_toolkit.cli.doctor.checks import list_findings as findings
@@ -22,6 +22,7 @@ from idempotent_lambda_toolkit.cli.doctor.inventory import (
 )
 from idempotent_lambda_toolkit.cli.doctor.policies import allows
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
+from idempotent_lambda_toolkit.cli.options import Options
 
 from .conftest import REGION, Consumer, Run, allowed
 

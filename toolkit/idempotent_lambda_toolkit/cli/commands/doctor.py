@@ -5,14 +5,16 @@ import typer
 from idempotent_lambda_toolkit.cli.command import (
     get_parts,
 )
-from idempotent_lambda_toolkit.cli.doctor.checks import list_findings
 from idempotent_lambda_toolkit.cli.doctor.findings import Severity
-from idempotent_lambda_toolkit.cli.doctor.gather import gather
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode, UsageError
 
 
 def doctor(context: typer.Context) -> None:
     """Check the deployed stack: settings, table, queues, mapping, permissions, clock."""
+    # --help does without the checks and the SDK.
+    from idempotent_lambda_toolkit.cli.doctor.checks import list_findings  # noqa: PLC0415
+    from idempotent_lambda_toolkit.cli.doctor.gather import gather  # noqa: PLC0415
+
     deployment, output = get_parts(context)
     if deployment.options.function is None:
         raise UsageError("doctor checks a function: set --function NAME")

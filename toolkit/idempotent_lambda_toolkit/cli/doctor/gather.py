@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda_toolkit.cli import times
-from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.aws_errors import translate_error
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, Queue, SourceMapping, Table
 from idempotent_lambda_toolkit.cli.doctor.policies import list_denied
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, NotFoundError
