@@ -12,6 +12,7 @@ import pytest
 from idempotent_lambda import __version__
 from idempotent_lambda_toolkit.cli.app import COMMANDS, load_command
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
+from idempotent_lambda_toolkit.cli.output import Output
 
 from .conftest import Consumer, Run
 
@@ -143,8 +144,9 @@ class TestOptions:
         """The value of an option is never taken for an option itself."""
         consumer.dead_letter({"order_id": value})
         assert "orders" in run("redrive", "--key", value, "--yes").out
-        ended = run("stats", "--function", value)
-        assert ended.code == ExitCode.NOT_FOUND
+        ended = run("forget", "--record-id", value, "--yes")
+        assert (ended.code, ended.out) == (ExitCode.USAGE, "")
+        assert "is not in the namespace" in ended.err
 
 
 class TestUsage:
@@ -181,3 +183,30 @@ class TestUsage:
         assert consumer.queue_url
         ended = run("forget", "--", "--json")
         assert (ended.code, ended.out) == (ExitCode.NOT_FOUND, "")
+
+
+class TestStreams:
+    """Odd streams do not break a command."""
+
+    def test_ascii(self) -> None:
+        """An encoding that lacks a character gets its number."""
+        done = subprocess.run(
+            [sys.executable, "-m", "idempotent_lambda_toolkit.cli", "resolve", "--help"],
+            env={"PYTHONPATH": PATHS, "PYTHONIOENCODING": "latin-1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+        assert r"sha256:\u2026" in done.stdout
+
+    def test_reader_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If the reader of the output ends first, such as head, the command goes on."""
+        ours, theirs = os.pipe()
+        os.close(ours)
+        with os.fdopen(theirs, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            for as_json in (False, True):
+                output = Output(as_json=as_json)
+                output.print_lines("first", "second")
+                output.print_json(third=3)

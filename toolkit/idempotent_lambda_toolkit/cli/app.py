@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import Annotated, Any
+from io import TextIOWrapper
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -129,8 +130,14 @@ class CommonOptionsCommand(TyperCommand):
             for name, value in values.items()
             if ctx.get_parameter_source(name).name == "COMMANDLINE"
         }
-        ctx.obj = Command(replace(ctx.obj, **given))
-        return super().invoke(ctx)
+        options = replace(ctx.obj, **given)
+        ctx.obj = Command(options)
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001  # the edge: each error has its exit code
+            raise SystemExit(report_error(error, options)) from None
 
 
 class LazyCommand(TyperCommand):
@@ -149,8 +156,7 @@ def load_command(name: str) -> TyperCommand:
     function = getattr(module, f"{name}_" if hasattr(builtins, name) else name)
     single = typer.Typer(**_TYPER)
     single.command(name, cls=CommonOptionsCommand)(function)
-    command: Any = typer.main.get_command(single)
-    return command  # type: ignore[no-any-return]
+    return cast("TyperCommand", typer.main.get_command(single))
 
 
 def list_common_options(group: Any) -> list[Any]:
@@ -160,38 +166,49 @@ def list_common_options(group: Any) -> list[Any]:
 
 def build_group() -> TyperGroup:
     """Return the command line with all its commands."""
-    group: Any = typer.main.get_command(app)
+    group = cast("TyperGroup", typer.main.get_command(app))
     for name, summary in COMMANDS.items():
         group.add_command(LazyCommand(name, short_help=summary))
-    return group  # type: ignore[no-any-return]
+    return group
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; see `idempotent_lambda_toolkit.cli.main`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # such as → in an encoding without it
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # An error of usage may come before the options are read.
-    options = given[: given.index("--")] if "--" in given else given
-    output = Output(as_json="--json" in options)
+    # The options are not known yet if they cannot be read.
+    flags = given[: given.index("--")] if "--" in given else given
+    options = Options(as_json="--json" in flags, debug="--debug" in flags)
     try:
         _require_text(given)
         code = build_group()(args=given or ["--help"], prog_name=NAME, standalone_mode=False)
     except typer.Abort:  # Ctrl-C; newer versions of typer return the code
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001  # the edge: each error has its exit code
-        failure = _explain(error)
-        if "--debug" in options:
-            _print_traceback(output, error)
-        output.print_error(failure)
-        raise SystemExit(failure.exit) from None
+        raise SystemExit(report_error(error, options)) from None
     if not given:
         raise SystemExit(ExitCode.USAGE)
     raise SystemExit(code if isinstance(code, int) else ExitCode.OK)
 
 
+def report_error(error: Exception, options: Options) -> ExitCode:
+    """Print why the command failed, and return its exit code."""
+    output, failure = Output(as_json=options.as_json), _explain(error)
+    if options.debug:
+        _print_traceback(output, error)
+    output.print_error(failure)
+    return failure.exit
+
+
 def _require_text(arguments: Sequence[str]) -> None:
     for argument in arguments:
-        if not argument.isprintable() and any("\ud800" <= part <= "\udfff" for part in argument):
-            raise UsageError(f"{argument!r} is not text: write it in the encoding of your terminal")
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            text = f"{argument!r} is not text"
+            raise UsageError(f"{text}: write it in the encoding of your terminal") from None
 
 
 def _explain(error: Exception) -> CommandError:

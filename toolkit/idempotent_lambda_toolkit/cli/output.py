@@ -89,9 +89,8 @@ class Output:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(text)
         stream.flush()
     except BrokenPipeError:
         # The reader is gone, such as `head`. The work goes on, and the exit code stays true.
