@@ -83,7 +83,7 @@ class TestDocumentation:
         """A long step says on standard error how far it is, and never on standard output."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         assert run("list", "--json").err == "1 record\n"
-        monkeypatch.setattr(output, "PROGRESS_MILLIS", 0)
+        monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
         ended = run("list", "--json")
         assert ended.err.splitlines()[0] == "reading the table: 1 of about 1"
         assert len(ended.answer["records"]) == 1

@@ -7,18 +7,19 @@ text: every text passes `escape_unseen` on its way out, and JSON is plain ASCII.
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from idempotent_lambda.clock import SystemClock
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, DeclinedError, UsageError
 from idempotent_lambda_toolkit.cli.shown_keys import escape_unseen
 
 WIDTH = 160
 """Columns without a terminal: enough to keep lines whole."""
 
-PROGRESS_MILLIS = 2_000
+PROGRESS_SECONDS = 5
+"""Seconds between two lines of progress."""
 
 
 class Output:
@@ -75,15 +76,15 @@ class Output:
 
     @contextmanager
     def show_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Print a line every two seconds on standard error; call the value with the count."""
-        clock = SystemClock()
-        due = clock.monotonic() + PROGRESS_MILLIS
+        """Print the progress on standard error from time to time; call the value with the count."""
+        printed = time.monotonic()
+        of_total = f" of about {total:,}" if total else ""
 
         def report(done: int) -> None:
-            nonlocal due
-            if clock.monotonic() >= due:
-                self.print_notes(f"{what}: {done}{f' of about {total}' if total else ''}")
-                due = clock.monotonic() + PROGRESS_MILLIS
+            nonlocal printed
+            if time.monotonic() - printed >= PROGRESS_SECONDS:
+                printed = time.monotonic()
+                self.print_notes(f"{what}: {done:,}{of_total}")
 
         yield report
 
