@@ -14,7 +14,7 @@ DIGEST_CHARACTERS = 12
 
 # Letters, marks and a symbol that do not show.
 # https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
@@ -48,7 +48,7 @@ def escape_characters(text: str) -> list[str]:
         is_hidden = (
             not character.isprintable()
             or character == CUT_MARK
-            or _UNSEEN.match(character)
+            or UNSEEN.match(character)
             or (character == " " and is_blank_at_end)
             # A mark must not join with a part of an escape.
             or (is_mark and parts[-1:] != [previous])
@@ -56,12 +56,13 @@ def escape_characters(text: str) -> list[str]:
                 is_composed or unicodedata.is_normalized("NFC", "".join(parts[start:]) + character)
             )
         )
-        parts.append(_write_number(character) if is_hidden else character.replace("\\", "\\\\"))
+        parts.append(write_number(character) if is_hidden else character.replace("\\", "\\\\"))
         if is_hidden or not unicodedata.combining(character):
             start = place
     return parts
 
 
-def _write_number(character: str) -> str:
+def write_number(character: str) -> str:
+    """Return a character by its number."""
     number = ord(character)
     return f"\\u{number:04x}" if character <= "\uffff" else f"\\U{number:08x}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from idempotent_lambda_toolkit.cli import dead_letters, records
+from idempotent_lambda_toolkit.cli import dead_letters, deployment, records
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run
@@ -240,7 +240,9 @@ class TestForget:
         assert "--yes" in ended.err
         assert consumer.record("orders#ORDER-1") is not None
 
-    @pytest.mark.parametrize(("answer", "code"), [("y", ExitCode.OK), ("n", ExitCode.REFUSED)])
+    @pytest.mark.parametrize(
+        ("answer", "code"), [("y", ExitCode.OK), ("n", ExitCode.DECLINED), ("", ExitCode.DECLINED)]
+    )
     def test_a_person_is_asked(
         self,
         consumer: Consumer,
@@ -252,7 +254,7 @@ class TestForget:
         """At a terminal the answer decides."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-        monkeypatch.setattr("typer.confirm", lambda *_, **__: answer == "y")
+        monkeypatch.setattr("sys.stdin.readline", lambda: f"{answer}\n", raising=False)
         assert run("forget", "ORDER-1").code == code
         assert (consumer.record("orders#ORDER-1") is None) is (answer == "y")
 
@@ -488,9 +490,7 @@ class TestOptions:
 
     def test_aws_does_not_answer(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal by AWS and a dead endpoint have separate exit codes."""
-        monkeypatch.setattr(
-            "idempotent_lambda_toolkit.cli.deployment._CONFIG.retries", {"total_max_attempts": 1}
-        )
+        monkeypatch.setitem(deployment._CONFIG, "retries", {"total_max_attempts": 1})
         ended = run("stats", "--endpoint-url", "http://127.0.0.1:9", "--json")
         assert ended.code == ExitCode.AWS
         assert ended.answer["exit"] == "aws"

@@ -206,7 +206,7 @@ def test_came_later(consumer: Consumer, after: int, moved: str, later: bool) -> 
 
 def dead_letters_options(**given: Any) -> Any:
     """The options that are given."""
-    from idempotent_lambda_toolkit.cli.deployment import Options  # noqa: PLC0415  # used once
+    from idempotent_lambda_toolkit.cli.options import Options  # noqa: PLC0415  # used once
 
     return Options(**given)
 

@@ -5,10 +5,14 @@ describes each command. It needs the extra ``[cli]``.
 """
 
 import sys
+from importlib.util import find_spec
 
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 __all__ = ["main"]
+
+NEEDED = ("boto3", "jmespath", "rich", "typer")
+"""The packages of the extra."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,12 +24,11 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         SystemExit: always; its code is an `exit_codes.ExitCode`.
     """
-    try:
-        from idempotent_lambda_toolkit.cli.app import run  # noqa: PLC0415  # the extra may be missing
-    except ModuleNotFoundError as error:
-        if str(error.name).split(".")[0] not in {"boto3", "botocore", "jmespath", "rich", "typer"}:
-            raise
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
         remedy = "install it from your clone: pip install './terraform-aws-idempotent-lambda[cli]'"
-        sys.stderr.write(f"idempotent-lambda needs {error.name}; {remedy}\n")
-        raise SystemExit(ExitCode.USAGE) from None
+        sys.stderr.write(f"idempotent-lambda needs {', '.join(missing)}; {remedy}\n")
+        raise SystemExit(ExitCode.USAGE)
+    from idempotent_lambda_toolkit.cli.app import run  # noqa: PLC0415  # the extra may be missing
+
     run(arguments)

@@ -7,10 +7,11 @@ import typer
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records, times
-from idempotent_lambda_toolkit.cli.deployment import Deployment, Options
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import (
     UsageError,
 )
+from idempotent_lambda_toolkit.cli.options import Options
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.shown_keys import escape_text
 
@@ -35,8 +36,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 class Command:
     """The deployment and the output that every command works with."""
 
-    def __init__(self, options: Options, output: Output) -> None:
-        self.deployment, self.output = Deployment(options), output
+    def __init__(self, options: Options) -> None:
+        self.deployment, self.output = Deployment(options), Output(as_json=options.as_json)
 
 
 def get_parts(context: typer.Context) -> tuple[Deployment, Output]:

@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from idempotent_lambda.clock import EpochMillis, SystemClock
 from idempotent_lambda.errors import MessageError, UnsupportedEventError
 from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.pipeline.grouping import find_key, find_stated_key
 from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
-from idempotent_lambda.sources.event import read_event
 from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError
 
@@ -213,7 +210,7 @@ class ReceivedMessages:
         sent = str(self._client.send_message(**call)["MessageId"])
         try:
             self.delete(message)
-        except (BotoCoreError, ClientError) as error:
+        except get_sdk_errors() as error:
             text = f"{message.id} was sent to the queue but could not be deleted here ({error})"
             remedy = "if it contains its key, redrive it: it is a duplicate then; else delete it"
             raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
@@ -233,7 +230,7 @@ class ReceivedMessages:
                 {"Id": str(position), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                 for position, receipt in enumerate(left[start : start + MOST_RECEIVED])
             ]
-            with suppress(BotoCoreError, ClientError):
+            with suppress(*get_sdk_errors()):
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def has_come_back(self, message: DeadLetterMessage, moved: frozenset[str]) -> bool:
@@ -280,6 +277,10 @@ def find_record_ids(
     """
     if rule is None:
         return frozenset(), None
+    # --help does without the package's larger parts.
+    from idempotent_lambda.pipeline.grouping import find_key, find_stated_key  # noqa: PLC0415
+    from idempotent_lambda.sources.event import read_event  # noqa: PLC0415
+
     found = set()
     try:
         for delivery in read_event({"Records": [_build_lambda_record(message, arn)]}, unwrap):

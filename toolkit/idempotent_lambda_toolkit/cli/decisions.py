@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records
+from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors, translate_error
 from idempotent_lambda_toolkit.cli.dead_letters import (
     DeadLetterMessage,
     QueueSnapshot,
     ReceivedMessages,
 )
-from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError, RefusedError
 
 
@@ -104,7 +103,7 @@ def complete(
             for message in (*copies.unlocking, *single):
                 queue.delete(message)
                 deleted.append(message)
-    except (BotoCoreError, ClientError) as error:
+    except get_sdk_errors() as error:
         text = f"the record is completed, but not all its copies could be deleted ({error})"
         remedy = "delete each copy that is left; one that contains its key may also be redriven"
         raise PartlyDoneError(f"{text}: {remedy}") from None
@@ -147,7 +146,7 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
         try:
             for message in copies.others:
                 queue.send_back(message)
-        except (BotoCoreError, ClientError) as error:
+        except get_sdk_errors() as error:
             text = f"the record is deleted, but a message could not be sent back ({error})"
             raise PartlyDoneError(f"{text}: run redrive") from None
         return None, copies.others
@@ -242,7 +241,7 @@ def _add_moved_to_errors(done: Redriven) -> Iterator[None]:
     """Add the messages that were moved before an error to its text."""
     try:
         yield
-    except (BotoCoreError, ClientError, PartlyDoneError) as error:
+    except get_sdk_errors(PartlyDoneError) as error:
         sent = [f"{message.id} → {new}" for message, new in done.moved if new]
         if not sent:
             raise

@@ -1,65 +1,21 @@
 """The parts of a consumer, found by its function or given as options."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from idempotent_lambda import __version__
-from idempotent_lambda.clients import CREDENTIALS, explain_failure
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.keys import KeyRule, check_namespace, compile_expression
-from idempotent_lambda_toolkit.cli.exit_codes import (
-    AwsRefusedError,
-    CommandError,
-    NotFoundError,
-    UsageError,
-)
+from idempotent_lambda_toolkit.cli.exit_codes import AwsRefusedError, UsageError
+from idempotent_lambda_toolkit.cli.options import Options
 
-_ABSENT = re.compile(
-    "ResourceNotFound|NonExistentQueue|QueueDoesNotExist|NoSuchEntity|ParameterNotFound"
-)
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    user_agent_extra=f"idempotent-lambda-cli/{__version__}",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options that every command has; None for an option that is not given."""
-
-    function: str | None = None
-    table: str | None = None
-    namespace: str | None = None
-    queue_url: str | None = None
-    dead_letter_queue_url: str | None = None
-    profile: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-
-
-def translate_error(error: Exception) -> CommandError | None:
-    """Return the command's error for an error of the SDK; None for any other error."""
-    if isinstance(error, ClientError):
-        found = error.response.get("Error", {})
-        text = f"{error.operation_name}: {found.get('Code')}: {found.get('Message')}"
-        if _ABSENT.search(str(found.get("Code"))):
-            return NotFoundError(f"{text}; check the name, --region and --profile")
-        if explain_failure(error).remedy == CREDENTIALS:
-            return AwsRefusedError(f"{text}; check the credentials of --profile, and the clock")
-        return AwsRefusedError(f"{text}; docs/cli.md lists the permissions that each command needs")
-    if isinstance(error, BotoCoreError):
-        remedy = "check --region, --profile, --endpoint-url and the network"
-        return AwsRefusedError(f"{type(error).__name__}: {error}; {remedy}")
-    return None
+_CONFIG: dict[str, Any] = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "user_agent_extra": f"idempotent-lambda-cli/{__version__}",
+}
 
 
 class Deployment:
@@ -74,15 +30,19 @@ class Deployment:
 
     @cached_property
     def _session(self) -> Any:
+        import boto3  # noqa: PLC0415  # --help does without it
+
         profile, region = self.options.profile, self.options.region
         return boto3.session.Session(profile_name=profile, region_name=region)
 
     def client(self, service: str) -> Any:
         """Return a client of the service, for the options that the AWS CLI has too."""
+        from botocore.config import Config  # noqa: PLC0415  # --help does without it
+
         if service not in self._clients:
             endpoint = self.options.endpoint_url
             make: Any = self._session.client
-            self._clients[service] = make(service, endpoint_url=endpoint, config=_CONFIG)
+            self._clients[service] = make(service, endpoint_url=endpoint, config=Config(**_CONFIG))
         return self._clients[service]
 
     @cached_property

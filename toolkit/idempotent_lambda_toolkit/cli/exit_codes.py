@@ -66,7 +66,7 @@ class NotFoundError(CommandError):
 
 
 class RefusedError(CommandError):
-    """The record's state forbids the change, the record has changed, or the operator said no."""
+    """The record's state forbids the change, or the record has changed."""
 
     exit = ExitCode.REFUSED
 
@@ -81,3 +81,15 @@ class PartlyDoneError(CommandError):
     """The first steps are done, but a later one failed. Repeating the first ones is safe."""
 
     exit = ExitCode.PARTLY
+
+
+class DeclinedError(CommandError):
+    """The operator said no."""
+
+    exit = ExitCode.DECLINED
+
+
+class UnexpectedError(CommandError):
+    """An error that the command does not know."""
+
+    exit = ExitCode.UNEXPECTED

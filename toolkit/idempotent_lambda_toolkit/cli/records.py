@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from idempotent_lambda.clock import EpochMillis, Seconds
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_namespace
@@ -16,6 +14,7 @@ from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
 from idempotent_lambda_toolkit.cli.shown_keys import escape_text, read_digest, unescape_text
@@ -299,7 +298,7 @@ def size(deployment: Deployment) -> int | None:
         described_table = deployment.client("dynamodb").describe_table(TableName=deployment.table)[
             "Table"
         ]
-    except ClientError:
+    except get_sdk_errors():
         return None
     return int(described_table.get("ItemCount") or 0)
 
@@ -413,10 +412,11 @@ def _write(
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             **call,
         )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+    except get_sdk_errors() as error:
+        answer: Mapping[str, Any] = getattr(error, "response", {})
+        if answer.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
             raise
-        item: Any = error.response.get("Item")
+        item: Any = answer.get("Item")
         raise _build_changed_error(_record(item) if item else None) from None
 
 

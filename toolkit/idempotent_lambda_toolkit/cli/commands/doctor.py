@@ -7,9 +7,7 @@ import typer
 from idempotent_lambda_toolkit.cli.command import (
     get_parts,
 )
-from idempotent_lambda_toolkit.cli.doctor.checks import list_checked, list_findings
 from idempotent_lambda_toolkit.cli.doctor.findings import Severity
-from idempotent_lambda_toolkit.cli.doctor.gather import gather
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode, UsageError
 
 Invoke = Annotated[
@@ -24,6 +22,13 @@ Invoke = Annotated[
 
 def doctor(context: typer.Context, *, invoke: Invoke = False) -> None:
     """Check the deployed stack: settings, function, table, queues, mappings, permissions, clock."""
+    # --help does without the checks and the SDK.
+    from idempotent_lambda_toolkit.cli.doctor.checks import (  # noqa: PLC0415
+        list_checked,
+        list_findings,
+    )
+    from idempotent_lambda_toolkit.cli.doctor.gather import gather  # noqa: PLC0415
+
     deployment, output = get_parts(context)
     if deployment.options.function is None:
         raise UsageError("doctor checks a function: set --function NAME")

@@ -4,17 +4,17 @@ import json
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records, times
+from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors, translate_error
 from idempotent_lambda_toolkit.cli.command import (
     Decorated,
     RecordId,
     describe_message,
     get_parts,
 )
-from idempotent_lambda_toolkit.cli.deployment import Deployment, translate_error
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import (
     RefusedError,
 )
@@ -82,7 +82,7 @@ def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.Que
         try:
             with dead_letters.hold_messages(deployment) as queue:
                 return queue.look()
-        except (BotoCoreError, ClientError) as error:
+        except get_sdk_errors() as error:
             output.print_lines(f"the dead-letter queue could not be read: {translate_error(error)}")
     return dead_letters.QueueSnapshot([], whole=False)
 
@@ -102,7 +102,7 @@ def _find_by_message(
         return None
     try:
         key = _find_logged_key(deployment, deployment.log_group, message_id)
-    except (BotoCoreError, ClientError) as error:
+    except get_sdk_errors() as error:
         output.print_lines(f"the log could not be searched: {translate_error(error)}")
         return None
     return records.find(deployment, RecordSelector(key)) if key else None

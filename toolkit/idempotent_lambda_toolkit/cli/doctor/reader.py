@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from idempotent_lambda_toolkit.cli.deployment import translate_error
+from idempotent_lambda_toolkit.cli.aws_errors import translate_error
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, NotFoundError
 
 T = TypeVar("T")
