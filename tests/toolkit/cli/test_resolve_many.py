@@ -205,7 +205,7 @@ class TestFromFile:
         path.write_text('["others#a", "others#b"]', encoding="utf-8")
         ended = run("resolve", "--from-file", str(path), *YES)
         assert ended.code == ExitCode.USAGE
-        assert "is not in the namespace" in ended.err
+        assert "is not in the namespace" in ended.out
 
     def test_the_name_of_a_function(self, consumer: Consumer, run: Run, tmp_path: Path) -> None:
         """An id has the name of its function, so the name goes with a KEY only."""

@@ -41,7 +41,7 @@ def test_completed(consumer: Consumer, run: Run) -> None:
 
 
 def test_an_owner_that_still_runs(consumer: Consumer, run: Run) -> None:
-    """A late owner finds another owner: it writes nothing, and its caller gets the stored result."""
+    """A late owner finds another owner: it writes nothing, and its caller gets the result."""
     consumer.put("orders##@charge#ORDER-1", "IN_PROGRESS", **STALE)
     given = ["--decorated", "charge", "--result", "1"]
     assert run("resolve", "ORDER-1", "--completed", "--yes", *given).code == ExitCode.OK

@@ -103,6 +103,9 @@ def resolve_each(
             failed[str(selector)] = error
         else:
             chosen[escape_text(record.id)] = record
+    _report_failures(output, failed)
+    if not chosen:
+        raise _build_error("none of these records can be resolved", failed)
     output.print_table(
         ("state", "since", "record", "reason"),
         [
@@ -115,9 +118,6 @@ def resolve_each(
             for shown, record in chosen.items()
         ],
     )
-    _report_failures(output, failed)
-    if not chosen:
-        raise _build_error("none of these records can be resolved", failed)
     what = "mark them COMPLETED" if decision.completed else "let them run"
     if dry_run:
         output.print_lines(f"{len(chosen)} would be resolved: {what}")

@@ -5,6 +5,8 @@ import json
 from idempotent_lambda.calls.results import encode_result
 from idempotent_lambda_toolkit.cli.exit_codes import UsageError
 
+MAX_QUOTED_CHARACTERS = 100
+
 
 def encode_given(text: str) -> str:
     """Return a result as the package stores it, given as JSON.
@@ -16,7 +18,8 @@ def encode_given(text: str) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         remedy = "write JSON in single quotes, such as '{\"charge_id\": 1}' or '\"a text\"'"
-        raise UsageError(f"--result {text!r} is not JSON ({error}): {remedy}") from None
+        start = text if len(text) <= MAX_QUOTED_CHARACTERS else text[:MAX_QUOTED_CHARACTERS] + "…"
+        raise UsageError(f"--result {start!r} is not JSON ({error}): {remedy}") from None
     try:
         return encode_result(value)[0]
     except ValueError as error:
