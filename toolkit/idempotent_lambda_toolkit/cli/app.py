@@ -10,6 +10,7 @@ from idempotent_lambda_toolkit.cli.command import Command
 from idempotent_lambda_toolkit.cli.commands import (
     doctor,
     forget,
+    history,
     inspect,
     redrive,
     resolve,
@@ -91,6 +92,7 @@ def every_command(
 for _name, _function in (
     ("inspect", inspect.inspect),
     ("list", list_.list_),
+    ("history", history.history),
     ("stats", stats.stats),
     ("forget", forget.forget),
     ("resolve", resolve.resolve),

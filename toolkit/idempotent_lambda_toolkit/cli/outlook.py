@@ -99,7 +99,7 @@ def _describe_return(
     line: LogLine, terms: QueueTerms | None, record: Record | None, now: EpochMillis
 ) -> str:
     if line.is_acknowledged:
-        return "it is done with, and is not delivered again"
+        return "it is not delivered again"
     count = line.receive_count
     if count is None or terms is None:
         return "it is not done: its source delivers it again, or its caller calls again"
