@@ -93,7 +93,7 @@ def test_the_key_of_a_message(consumer: Consumer, run: Run) -> None:
 
 
 def test_a_retry_has_no_result(consumer: Consumer, run: Run) -> None:
-    """The result of a retry is that of its run."""
+    """The run of a retry gives its result."""
     consumer.put(RECORD, "PARKED", dead_lettered_at=None)
     for more in (["--result", "1"], ["--no-result"]):
         ended = run("resolve", "ORDER-1", "--decorated", "charge", "--retry", "--yes", *more)
