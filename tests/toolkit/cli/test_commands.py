@@ -189,7 +189,7 @@ class TestList:
         read = records.read_item
         monkeypatch.setattr(records, "read_item", lambda item: _note_size(read(item), seen))
         assert run("list", "--limit", "2").code == ExitCode.OK
-        assert max(seen) <= 4
+        assert 0 < max(seen) - min(seen) <= 3
 
     def test_stale_ones(self, consumer: Consumer, run: Run) -> None:
         """Stale records have a list, in the order in which their leases ended."""

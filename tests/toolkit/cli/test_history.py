@@ -84,9 +84,14 @@ def test_a_decorated_call(consumer: Consumer, run: Run, hashed: bool) -> None:
         {"key": shown, "message_id": "charge", "receive_count": None},
         {"key": shown, "message_id": "ship"},
     )
-    answer = run("history", "ORDER-1", "--decorated", "charge", "--json").answer
-    assert [line["message_id"] for line in answer["lines"]] == ["charge"]
-    assert answer["record"]["id"] == "orders##@charge#ORDER-1"
+    for given in (
+        ["ORDER-1", "--decorated", "charge"],
+        ["--record-id", "orders##@charge#ORDER-1"],
+        ["orders##@charge#ORDER-1"],
+    ):
+        answer = run("history", *given, "--json").answer
+        assert [line["message_id"] for line in answer["lines"]] == ["charge"]
+        assert answer["record"]["id"] == "orders##@charge#ORDER-1"
 
 
 def test_a_message(consumer: Consumer, run: Run) -> None:

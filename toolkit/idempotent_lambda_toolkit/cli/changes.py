@@ -80,7 +80,13 @@ def complete(
         result=record.result if result is None else result,
         **_REMOVED,
     )
-    names = ["owner", "status", "completed_at", "expires_at", *(["result"] if result else [])]
+    names = [
+        "owner",
+        "status",
+        "completed_at",
+        "expires_at",
+        *([] if result is None else ["result"]),
+    ]
     changes = ", ".join(f"#{name} = :new_{name}" for name in names)
     _write(
         deployment.client("dynamodb").update_item,

@@ -11,7 +11,12 @@ from idempotent_lambda.clock import EpochMillis, Millis, SystemClock
 from idempotent_lambda.keys import Key
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli.deployment import Deployment
-from idempotent_lambda_toolkit.cli.records import RecordSelector, extract_key, find
+from idempotent_lambda_toolkit.cli.records import (
+    RecordSelector,
+    extract_function_name,
+    extract_key,
+    find,
+)
 
 SEARCH_MILLIS: Final = Millis(60_000)
 """The longest time of one search. AWS scans the log, and may return many empty pages first:
@@ -99,18 +104,20 @@ class LineSelector:
 
     @classmethod
     def for_records(
-        cls, record_ids: Collection[str], shown: Collection[str], message_id: str | None
+        cls, record_ids: Collection[str], shown: Collection[str], message_id: str | None = None
     ) -> "LineSelector":
         """Select the lines of some records, with plain and with hashed keys.
 
         Args:
             record_ids: the ids of the records.
             shown: other ways in which the log may show the key.
-            message_id: see `LineSelector`.
+            message_id: see `LineSelector`; by default the name of the decorated function.
         """
+        names = {extract_function_name(record_id) for record_id in record_ids}
         keys = [Key(extract_key(record_id), record_id) for record_id in record_ids]
         plain_and_hashed = {key.show(hashed=hashed) for key in keys for hashed in (False, True)}
-        return cls(keys=plain_and_hashed | set(shown), message_id=message_id)
+        name = names.pop() if len(names) == 1 else None
+        return cls(keys=plain_and_hashed | set(shown), message_id=message_id or name)
 
     @property
     def pattern(self) -> str:

@@ -87,9 +87,16 @@ def is_given_back(record: Record) -> bool:
     return record.status == Status.PARKED and record.owner == record.unlocked_by
 
 
+def extract_function_name(record_id: str) -> str | None:
+    """Return the name of the decorated function in a record's id; None if there is none."""
+    parts = record_id.split(SEPARATOR, 3)
+    is_call = len(parts) == 4 and parts[1] == "" and parts[2].startswith("@")  # noqa: PLR2004
+    return parts[2][1:] if is_call else None
+
+
 def is_decorated(record_id: str) -> bool:
     """Return whether the record belongs to a call of a decorated function."""
-    return record_id.split(SEPARATOR, 1)[1].startswith(SEPARATOR + "@")
+    return extract_function_name(record_id) is not None
 
 
 def get_since(record: Record, now: EpochMillis) -> EpochMillis:
