@@ -1,11 +1,13 @@
 """The operator's commands on a consumer in moto: their output, changes and refusals."""
 
+import gc
 import hashlib
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, deployment, records
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
@@ -160,6 +162,7 @@ class TestList:
         assert keys("--status", "parked", "--older-than", "15m") == ["old"]
         assert keys("--status", "in-progress") == ["7"]
         assert keys("--status", "completed") == ["done"]
+        assert keys("--status", "stale") == []
         assert sorted(keys()) == ["7", "done", "new", "old"]
 
     def test_more_than_the_limit(self, consumer: Consumer, run: Run) -> None:
@@ -170,6 +173,38 @@ class TestList:
         assert (len(cut.answer["records"]), cut.answer["more"]) == (2, True)
         assert (len(whole.answer["records"]), whole.answer["more"]) == (3, False)
         assert "raise --limit" in run("list", "--limit", "2").out
+
+    def test_the_oldest_are_kept(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A limit keeps the oldest records wherever the scan finds them, and never holds more."""
+        now = records.times.now()
+        for number in range(9):  # the younger, the earlier in moto's scan
+            consumer.put(f"orders#{number}", "PARKED", dead_lettered_at=now - number * 1000)
+        answer = run("list", "--limit", "2", "--json").answer
+        assert [each["key"] for each in answer["records"]] == ["8", "7"]
+        assert (answer["more"], answer["total"]) == (True, 9)
+        assert "2 records, and 7 younger: raise --limit" in run("list", "--limit", "2").out
+        seen: set[int] = set()
+        read = records.read_item
+        monkeypatch.setattr(records, "read_item", lambda item: _note_size(read(item), seen))
+        assert run("list", "--limit", "2").code == ExitCode.OK
+        assert 0 < max(seen) - min(seen) <= 3
+
+    def test_stale_ones(self, consumer: Consumer, run: Run) -> None:
+        """Stale records have a list, in the order in which their leases ended."""
+        now = records.times.now()
+        consumer.put("orders#new", "IN_PROGRESS", created_at=1, lease_expires_at=now - 60_000)
+        consumer.put("orders#old", "IN_PROGRESS", created_at=9, lease_expires_at=now - 7_200_000)
+        consumer.put("orders#live", "IN_PROGRESS", created_at=0)
+
+        def keys(*arguments: str) -> list[str]:
+            answer = run("list", "--status", "stale", "--json", *arguments).answer
+            return [each["key"] for each in answer["records"]]
+
+        assert keys() == ["old", "new"]
+        assert keys("--older-than", "1h") == ["old"]
+        assert keys("--limit", "1") == ["old"]
 
     @pytest.mark.usefixtures("consumer")
     def test_a_duration_is_checked(self, run: Run) -> None:
@@ -215,13 +250,18 @@ class TestForget:
         assert consumer.record("orders#ORDER-1") is None
         assert run("forget", "ORDER-1", "--yes").code == ExitCode.NOT_FOUND
 
-    @pytest.mark.parametrize("more", [{}, {"lease_expires_at": 1}])
-    def test_a_claim_is_never_deleted(self, consumer: Consumer, run: Run, more: Any) -> None:
-        """A claim stays, live or stale, and the output asks the operator to wait."""
+    @pytest.mark.parametrize(
+        ("more", "advice"),
+        [({}, "wait until its lease ends"), ({"lease_expires_at": 1}, "resolve --completed")],
+    )
+    def test_a_claim_is_never_deleted(
+        self, consumer: Consumer, run: Run, more: Any, advice: str
+    ) -> None:
+        """A claim stays, live or stale, and the advice is one that can be followed."""
         consumer.put("orders#ORDER-1", "IN_PROGRESS", **more)
         ended = run("forget", "ORDER-1", "--yes", "--json")
         assert ended.code == ExitCode.REFUSED
-        assert "wait" in ended.answer["error"]
+        assert advice in ended.answer["error"]
         assert consumer.record("orders#ORDER-1") is not None
 
     def test_dry_run(self, consumer: Consumer, run: Run) -> None:
@@ -509,6 +549,13 @@ class TestOptions:
         assert ended.code == ExitCode.REFUSED
         assert "damaged" in ended.err
         assert consumer.record("orders#ORDER-1") is not None
+
+
+def _note_size(record: Any, seen: set[int]) -> Any:
+    """Note how many records are in memory, and return the given one."""
+    gc.collect()
+    seen.add(sum(type(each) is Record for each in gc.get_objects()))
+    return record
 
 
 def decorated_in(given: list[str]) -> str | None:

@@ -43,6 +43,8 @@ class TestDocumentation:
             (["inspect", "0"], looking),
             (["inspect", "nobody"], looking),
             (["inspect", f"sha256:{digest}"], looking | reading),
+            (["history", "0"], row["`history`"]),
+            (["history", "--message-id", "0"], row["`history`"]),
             (["list"], reading),
             (["stats"], reading),
             (["forget", "0", "--yes"], row["`forget`"]),

@@ -143,9 +143,15 @@ def test_completed_while_the_copy_is_in_the_queue(consumer: Consumer, run: Run) 
     assert record["copy_tokens"] == [COPY]
 
 
-@pytest.mark.parametrize("stored", [RUNNING, STALE])
 @pytest.mark.parametrize(
-    "command", [["forget"], ["resolve", "--completed"], ["resolve", "--retry"]]
+    ("command", "stored"),
+    [
+        (["forget"], RUNNING),
+        (["forget"], STALE),
+        (["resolve", "--completed"], RUNNING),
+        (["resolve", "--retry"], RUNNING),
+        (["resolve", "--retry"], STALE),
+    ],
 )
 def test_in_progress_it_is_left_to_its_copy(
     consumer: Consumer, run: Run, command: list[str], stored: dict[str, Any]

@@ -31,12 +31,13 @@ NAME = "idempotent-lambda"
 
 COMMANDS: Mapping[str, str] = {
     "inspect": "Describe the record of a key, and its messages in the dead-letter queue.",
-    "list": "List the records of the namespace. Reads the whole table.",
+    "history": "Show the log lines of a key or a message in order of time, and then its record.",
+    "list": "List the records of the namespace, the oldest first. Reads the whole table.",
     "stats": "Count the records by state, and the messages in both queues.",
     "forget": "Delete the completed or parked record of a key, so that its next delivery runs.",
-    "resolve": "Decide what happens to a parked key: --completed or --retry.",
+    "resolve": "Decide what happens to parked keys, or to stale ones: --completed or --retry.",
     "redrive": "Send the messages of the dead-letter queue back to the queue.",
-    "doctor": "Check the deployed stack: settings, function, table, queues, mappings, permissions, clock.",
+    "doctor": "Check the deployed stack: settings, function, table, queues, mappings, permissions.",
 }
 """Each command with its line of ``--help``; ``commands`` has a module of the same name."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.protocol.record import Record
-from idempotent_lambda_toolkit.cli import dead_letters, records
+from idempotent_lambda_toolkit.cli import changes, dead_letters, records
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors, translate_error
 from idempotent_lambda_toolkit.cli.dead_letters import (
     DeadLetterMessage,
@@ -81,9 +81,9 @@ def explain_kept(record: Record, copies: Copies) -> str | None:
 
 
 def complete(
-    deployment: Deployment, record: Record, retention: Seconds
+    deployment: Deployment, record: Record, retention: Seconds, result: str | None = None
 ) -> tuple[Record, list[DeadLetterMessage]]:
-    """Complete a parked record, then delete its copies; return the record and the deleted messages.
+    """Complete a record, then delete its copies; return the record and the deleted messages.
 
     The order matters: a copy that is left over is a duplicate, but a record without its copy has
     lost its message. A message that contains other keys too is not deleted.
@@ -92,7 +92,7 @@ def complete(
         RefusedError: the record has changed since it was shown; nothing was done.
         PartlyDoneError: the record is completed, but a copy could not be deleted.
     """
-    after = records.complete(deployment, record, retention)
+    after = changes.complete(deployment, record, retention, result)
     if deployment.dead_letter_queue_url is None:
         return after, []
     deleted = []
@@ -122,11 +122,11 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
             queue; nothing was done.
         PartlyDoneError: the record is deleted, but a message could not be sent back.
     """
-    records.require_parked(record)
+    changes.require_parked(record)
     if deployment.dead_letter_queue_url is None:
         if problem := explain_kept(record, Copies([], [], whole=False)):
             raise RefusedError(problem)
-        records.forget(deployment, record)
+        changes.forget(deployment, record)
         return None, []
     with dead_letters.hold_messages(deployment) as queue:
         copies = Copies.from_snapshot(record, queue.look())
@@ -134,7 +134,7 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
             _ = deployment.needed_queue_url  # raises before anything is done
             _require_sendable(deployment)
         if copies.unlocking:
-            records.require_unchanged(deployment, record)
+            changes.require_unchanged(deployment, record)
             done = Redriven()
             with _add_moved_to_errors(done):
                 for message in copies.unlocking:
@@ -142,7 +142,7 @@ def retry(deployment: Deployment, record: Record) -> tuple[Record | None, list[D
             return record, copies.unlocking
         if problem := explain_kept(record, copies):
             raise RefusedError(problem, dead_letters=copies.plain())
-        records.forget(deployment, record)
+        changes.forget(deployment, record)
         try:
             for message in copies.others:
                 queue.send_back(message)

@@ -1,26 +1,22 @@
-"""Records for an operator: read, described, and changed only if they are as they were shown."""
+"""Records for an operator: named, read and described."""
 
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.errors import MessageError
 from idempotent_lambda.keys import SEPARATOR, Key, KeyRule, build_function_namespace
-from idempotent_lambda.protocol.claims import Request
-from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
+from idempotent_lambda.protocol.conditions import evaluate
 from idempotent_lambda.protocol.record import IS_EXPIRED, IS_OVER_FOR_COPY, Record, Status
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError, RefusedError, UsageError
 from idempotent_lambda_toolkit.cli.shown_keys import escape_text, read_digest, unescape_text
-
-AS_SEEN = And((Compare("owner", "=", "owner"), Compare("status", "=", "status")))
-"""The record is as it was shown: every change sets another owner or status."""
 
 _NAMES = tuple(each.name for each in fields(Record))
 _NUMBERS = {
@@ -38,11 +34,15 @@ class RecordSelector:
         key: the key as the log shows it: text, JSON of any other key, or its hash.
         decorated: the name of the decorated function that the key belongs to.
         record_id: the partition key, instead of the others, as this command shows it.
+        allow_id: whether the key may be a record's id, if no record has that key. A producer
+            chooses keys, and one may look like the id of another record. So only where an operator
+            sees the record before it is changed.
     """
 
     key: str | None = None
     decorated: str | None = None
     record_id: str | None = None
+    allow_id: bool = False
 
     def __str__(self) -> str:
         return escape_text(unescape_text(self.record_id or self.key or ""))
@@ -86,16 +86,36 @@ def is_given_back(record: Record) -> bool:
     return record.status == Status.PARKED and record.owner == record.unlocked_by
 
 
-def get_since(record: Record) -> EpochMillis:
+def extract_function_name(record_id: str) -> str | None:
+    """Return the name of the decorated function in a record's id; None if there is none."""
+    parts = record_id.split(SEPARATOR, 3)
+    is_call = len(parts) == 4 and parts[1] == "" and parts[2].startswith("@")  # noqa: PLR2004
+    return parts[2][1:] if is_call else None
+
+
+def is_decorated(record_id: str) -> bool:
+    """Return whether the record belongs to a call of a decorated function."""
+    return extract_function_name(record_id) is not None
+
+
+def get_since(record: Record, now: EpochMillis) -> EpochMillis:
     """Return when the record entered its state, as far as it shows; epoch milliseconds."""
     if record.status == Status.COMPLETED:
         return record.completed_at or record.created_at
+    if state(record, now) == "stale":
+        return record.lease_expires_at or record.created_at
     return record.dead_lettered_at or record.created_at
 
 
-def describe(record: Record, now: EpochMillis) -> list[str]:
-    """Describe the record in lines of text."""
-    at = times.moment(get_since(record), now)
+def describe(record: Record, now: EpochMillis, outlook: str | None = None) -> list[str]:
+    """Describe the record in lines of text.
+
+    Args:
+        record: the record.
+        now: the time of this machine.
+        outlook: what follows for a stale record, if the function's settings are known.
+    """
+    at = times.moment(get_since(record, now), now)
     first = f"first claimed {times.moment(record.created_at, now)}"
     expires = times.moment((record.expires_at or 0) * 1000, now)
     match state(record, now):
@@ -118,11 +138,11 @@ def describe(record: Record, now: EpochMillis) -> list[str]:
             lines = [f"in progress, attempt {record.attempts or 1}: its lease ends {ends}"]
         case "stale":
             ended = times.moment(record.lease_expires_at or 0, now)
-            text = "the next delivery takes it over, or parks it"
+            text = "the next delivery or call takes it over, or parks it"
             if record.unlocked_by:
                 text = "only the redriven copy that has unlocked it takes it over, or parks it"
             lines = [f"interrupted in attempt {record.attempts or 1}: its lease ended {ended}"]
-            lines.append(text)
+            lines.append(outlook or text)
         case other:
             lines = [
                 f"unknown status {other!r}: a newer version wrote it; this one never claims it"
@@ -154,20 +174,16 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
         RefusedError: the record is damaged.
     """
     if selector.record_id is not None:
-        shown, record_id = selector.record_id, unescape_text(selector.record_id)
-        if not record_id.startswith(deployment.namespace + SEPARATOR):
-            text = f"{shown!r} is not in the namespace {deployment.namespace!r}"
-            raise UsageError(f"{text}: set --namespace to the part before the first #")
-        record = read_record(deployment, record_id)
-        # Another key's id may have the characters that this one is shown with.
-        other = read_record(deployment, shown) if record and shown != record_id else None
-        return _choose([record, other], "by its KEY")
+        _require_alone(selector)
+        return _find_by_id(deployment, selector.record_id)
     if not selector.key:
         raise UsageError("name a record: KEY, or --record-id ID")
     start = _read_hash(selector.key)
     if start is None:
         named = ids(deployment.namespace, selector.key, selector.decorated)
-        found = [read_record(deployment, record_id) for record_id in named]
+        if selector.allow_id and _is_id(deployment, selector):
+            named += [selector.key, unescape_text(selector.key)]
+        found = [read_record(deployment, record_id) for record_id in dict.fromkeys(named)]
     else:
         found = [
             record
@@ -175,6 +191,44 @@ def find(deployment: Deployment, selector: RecordSelector) -> Record | None:
             if hashlib.sha256(record.id.encode()).hexdigest().startswith(start)
         ]
     return _choose(found, "with --record-id")
+
+
+def explain_id(selector: RecordSelector, record: Record) -> list[str]:
+    """Return the line that says that a key was understood as a record's id; none if it was not."""
+    if selector.key not in (record.id, escape_text(record.id)):
+        return []
+    return [f"no record has the key '{selector}': it is understood as the id of this record"]
+
+
+def _require_alone(selector: RecordSelector) -> None:
+    """Continue only if no other option names a record.
+
+    Raises:
+        UsageError: KEY or ``--decorated`` is given, too.
+    """
+    for name, value in (("KEY", selector.key), ("--decorated", selector.decorated)):
+        if value is not None:
+            text = f"{name} and --record-id name a record each, or one record twice"
+            raise UsageError(f"{text}: leave one of them out")
+
+
+def _find_by_id(deployment: Deployment, shown: str) -> Record | None:
+    record_id = unescape_text(shown)
+    if not record_id.startswith(deployment.namespace + SEPARATOR):
+        text = f"{shown!r} is not in the namespace {deployment.namespace!r}"
+        raise UsageError(f"{text}: set --namespace to the part before the first #")
+    record = read_record(deployment, record_id)
+    # Another key's id may have the characters that this one is shown with.
+    other = read_record(deployment, shown) if record and shown != record_id else None
+    return _choose([record, other], "by its KEY")
+
+
+def _is_id(deployment: Deployment, selector: RecordSelector) -> bool:
+    """Return whether the key may be the id of one of the consumer's records."""
+    namespace = deployment.namespace
+    if selector.decorated:
+        namespace = build_function_namespace(namespace, selector.decorated)
+    return (selector.key or "").startswith(namespace + SEPARATOR)
 
 
 def _read_hash(shown: str) -> str | None:
@@ -211,7 +265,9 @@ def require(deployment: Deployment, selector: RecordSelector) -> Record:
     if record is None:
         text = f"no record of '{selector}' in table {deployment.table!r}"
         names = "--namespace, --decorated NAME for a decorated function, or --record-id"
-        if selector.key and selector.record_id is None and not _is_text(selector.key):
+        if selector.record_id is None and _is_id(deployment, selector):
+            names = f"KEY, or write --record-id '{selector}' if it is a record's id"
+        elif selector.key and selector.record_id is None and not _is_text(selector.key):
             names += (
                 f"; a text with these characters is '{Key(selector.key, '').show(hashed=False)}'"
             )
@@ -253,6 +309,17 @@ def ids(namespace: str, key: str, decorated: str | None = None) -> list[str]:
     return found
 
 
+def list_ids(namespace: str, selector: RecordSelector) -> list[str]:
+    """Return the record ids that the operator may mean, whether there are such records or not.
+
+    Raises:
+        UsageError: see `ids`.
+    """
+    if selector.record_id is not None:
+        return [unescape_text(selector.record_id)]
+    return ids(namespace, selector.key, selector.decorated) if selector.key else []
+
+
 def scan(
     deployment: Deployment,
     status: Status | None,
@@ -289,7 +356,7 @@ def scan(
     for page in pages:
         count += page.get("ScannedCount", 0)
         seen(count)
-        yield from map(_record, page["Items"])
+        yield from filter(None, map(read_item, page["Items"]))
 
 
 def size(deployment: Deployment) -> int | None:
@@ -303,130 +370,6 @@ def size(deployment: Deployment) -> int | None:
     return int(described_table.get("ItemCount") or 0)
 
 
-def forget(deployment: Deployment, record: Record) -> None:
-    """Delete a completed or parked record, if it is still as it was shown.
-
-    Raises:
-        RefusedError: the record is in progress, or has changed since it was shown.
-    """
-    if record.status not in (Status.COMPLETED, Status.PARKED):
-        text = (
-            f"the record is {state(record, times.now())}, and only completed or parked records are"
-        )
-        raise RefusedError(
-            f"{text} ever deleted; {_wait(record)}", record=plain(record, times.now())
-        )
-    _write(deployment.client("dynamodb").delete_item, deployment, record)
-
-
-def complete(deployment: Deployment, record: Record, retention: Seconds) -> Record:
-    """Complete a parked record, if it is still as it was shown; return the new record.
-
-    Args:
-        deployment: the consumer, for its table.
-        record: the record as it was shown.
-        retention: the seconds for which duplicates are suppressed from now on.
-
-    Raises:
-        RefusedError: the record is not parked, or has changed since it was shown.
-    """
-    require_parked(record)
-    now = times.now()
-    expires_at = Request(
-        record_id=record.id, owner=record.owner, now=now, retention=retention
-    ).expires_at
-    changes = {
-        ":completed": {"S": Status.COMPLETED.value},
-        ":now": {"N": str(now)},
-        ":expires_at": {"N": str(expires_at)},
-    }
-    update = (
-        "SET #status = :completed, completed_at = :now, expires_at = :expires_at "
-        "REMOVE reason, dead_lettered_at, lease_expires_at, attempts"
-    )
-    client = deployment.client("dynamodb")
-    _write(client.update_item, deployment, record, changes, UpdateExpression=update)
-    return replace(
-        record,
-        status=Status.COMPLETED,
-        completed_at=now,
-        expires_at=expires_at,
-        reason=None,
-        dead_lettered_at=None,
-        lease_expires_at=None,
-        attempts=None,
-    )
-
-
-def require_parked(record: Record) -> None:
-    """Continue only with a parked record.
-
-    Raises:
-        RefusedError: the record is not parked.
-    """
-    if record.status != Status.PARKED:
-        now = times.now()
-        text = f"the record is {state(record, now)}, and only parked records"
-        text += " can be resolved"
-        if record.status == Status.IN_PROGRESS:
-            text += f"; {_wait(record)}"
-        raise RefusedError(text, record=plain(record, now))
-
-
-def _wait(record: Record) -> str:
-    """Return the advice for a record in progress."""
-    if not record.unlocked_by:
-        return "wait until its lease ends: the next delivery takes it over"
-    return (
-        "wait until its lease ends: only its redriven copy, which is delivered again, takes it "
-        "over; if that copy is in the dead-letter queue, send it back with redrive --key"
-    )
-
-
-def require_unchanged(deployment: Deployment, record: Record) -> None:
-    """Continue only if the record is still as it was shown, by a consistent read.
-
-    Raises:
-        RefusedError: the record has changed.
-    """
-    found = read_record(deployment, record.id)
-    if not evaluate(AS_SEEN, found, {"owner": record.owner, "status": record.status}):
-        raise _build_changed_error(found)
-
-
-def _write(
-    method: Callable[..., Any],
-    deployment: Deployment,
-    record: Record,
-    values: Mapping[str, Any] | None = None,
-    **call: Any,
-) -> None:
-    as_seen = {":owner": {"S": record.owner}, ":status": {"S": record.status}}
-    try:
-        method(
-            TableName=deployment.table,
-            Key={"id": {"S": record.id}},
-            ConditionExpression=render(AS_SEEN, EXPRESSION).text,
-            ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
-            ExpressionAttributeValues={**as_seen, **(values or {})},
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            **call,
-        )
-    except get_sdk_errors() as error:
-        answer: Mapping[str, Any] = getattr(error, "response", {})
-        if answer.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-            raise
-        item: Any = answer.get("Item")
-        raise _build_changed_error(_record(item) if item else None) from None
-
-
-def _build_changed_error(found: Record | None) -> RefusedError:
-    now = times.now()
-    is_now = "gone" if found is None else f"{state(found, now)}, owner {found.owner}"
-    text = f"the record has changed since it was shown (it is {is_now}), so nothing was written"
-    return RefusedError(f"{text}: look at it again", record=plain(found, now))
-
-
 def read_record(deployment: Deployment, record_id: str) -> Record | None:
     """Read the record with exactly this id, consistently; None if it does not exist.
 
@@ -436,10 +379,17 @@ def read_record(deployment: Deployment, record_id: str) -> Record | None:
     answer = deployment.client("dynamodb").get_item(
         TableName=deployment.table, Key={"id": {"S": record_id}}, ConsistentRead=True
     )
-    return _record(answer["Item"]) if "Item" in answer else None
+    return read_item(answer.get("Item"))
 
 
-def _record(item: Mapping[str, Any]) -> Record:
+def read_item(item: Mapping[str, Any] | None) -> Record | None:
+    """Return the record in an item; None without an item.
+
+    Raises:
+        RefusedError: the record is damaged.
+    """
+    if not item:
+        return None
     try:
         found: dict[str, Any] = {name: _value(name, item[name]) for name in _NAMES if name in item}
         return Record(**found)

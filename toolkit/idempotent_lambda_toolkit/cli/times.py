@@ -36,12 +36,17 @@ def describe_span(span: int) -> str:
     return "less than 1 s"
 
 
+def show(at: int) -> str:
+    """Show a time, in epoch milliseconds: `2026-01-02 12:45:07 UTC`."""
+    try:
+        return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"  # a record that somebody has damaged
+
+
 def moment(at: int, since: int) -> str:
     """Describe a time and its distance from ``since``, both in epoch milliseconds."""
-    try:
-        text = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (ValueError, OverflowError, OSError):
-        text = f"{at} ms"  # a record that somebody has damaged
+    text = show(at)
     return (
         f"{text} ({describe_span(since - at)} ago)"
         if at <= since

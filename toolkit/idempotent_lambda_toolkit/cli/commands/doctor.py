@@ -21,7 +21,7 @@ Invoke = Annotated[
 
 
 def doctor(context: typer.Context, *, invoke: Invoke = False) -> None:
-    """Check the deployed stack: settings, function, table, queues, mappings, permissions, clock."""
+    """Check the deployed stack: settings, function, table, queues, mappings, permissions."""
     # --help does without the checks and the SDK.
     from idempotent_lambda_toolkit.cli.doctor.checks import (  # noqa: PLC0415
         list_checked,

@@ -1,11 +1,11 @@
 """The command `inspect`."""
 
-import json
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from idempotent_lambda.protocol.record import Record
+from idempotent_lambda.clock import EpochMillis, Millis
+from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda_toolkit.cli import dead_letters, records, times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors, translate_error
 from idempotent_lambda_toolkit.cli.command import (
@@ -17,12 +17,24 @@ from idempotent_lambda_toolkit.cli.command import (
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import (
     RefusedError,
+    UsageError,
 )
+from idempotent_lambda_toolkit.cli.function_log import (
+    LineSelector,
+    LogLine,
+    find_logged,
+    search_log,
+)
+from idempotent_lambda_toolkit.cli.outlook import QueueTerms, describe_lines, describe_outlook
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.records import RecordSelector
-from idempotent_lambda_toolkit.cli.shown_keys import unescape_text
 
 LINES_OF_LOG = 1000
+
+SEARCHED_MILLIS: Final = Millis(86_400_000)
+"""How far back the log is searched. A message is hidden for at most 12 hours:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+"""
 
 
 def inspect(
@@ -34,15 +46,22 @@ def inspect(
     decorated: Decorated = None,
     record_id: RecordId = None,
 ) -> None:
-    """Describe the record of a key, and its messages in the dead-letter queue."""
+    """Describe the record of a key, its messages in the dead-letter queue, and its last log lines.
+
+    The log is searched only for keys that are not completed, and for message ids.
+    """
     deployment, output = get_parts(context)
-    selector = RecordSelector(key, decorated, record_id)
+    selector = RecordSelector(key, decorated, record_id, allow_id=True)
     record = records.find(deployment, selector)
     found = _look_into_queue(deployment, output)
     by_id = [each for each in found.found if key is not None and key in (each.id, each.first_id)]
+    lines: list[LogLine] = []
     if record is None:
-        record = _find_by_message(deployment, output, key, by_id)
-    named = {record.id} if record else set(_ids(deployment, selector))
+        record = _find_by_copy(deployment, by_id)
+    if record is None and key is not None and decorated is None:
+        lines = _search_log(deployment, output, LineSelector(message_id=key))
+        record = find_logged(deployment, lines[-1]) if lines else None
+    named = {record.id} if record else set(records.list_ids(deployment.namespace, selector))
     messages = [
         each
         for each in found.found
@@ -50,7 +69,11 @@ def inspect(
         or named & each.record_ids
         or (record is not None and each.is_copy_of(record))
     ]
-    if record is None and not messages:
+    if not lines and not messages and _is_open(record):
+        shown = [key] if key is not None and record is None else []
+        wanted = LineSelector.for_records(named, shown, decorated)
+        lines = _search_log(deployment, output, wanted)
+    if record is None and not messages and not lines:
         _explain_missing(deployment, selector)
     now = times.now()
     if record is None:
@@ -58,22 +81,31 @@ def inspect(
         runs = "" if refused else ": the next delivery runs"
         output.print_lines(f"no record of '{selector}'{runs}")
     else:
-        output.print_lines(*records.describe(record, now))
+        outlook = describe_outlook(deployment, record)
+        output.print_lines(*records.explain_id(selector, record))
+        output.print_lines(*records.describe(record, now, outlook))
     for message in messages:
         output.print_lines(f"in the dead-letter queue: {describe_message(message, record, now)}")
+    if lines and not messages:
+        terms = _read_terms(deployment, output)
+        output.print_lines(*describe_lines(lines, terms, record, now))
     if not found.whole and deployment.dead_letter_queue_url is not None:
         output.print_lines("not all messages in the dead-letter queue could be seen")
     output.print_json(
         record=records.plain(record, now),
         dead_letters=[each.plain() for each in messages],
         dead_letters_whole=found.whole,
+        lines=[line.plain() for line in lines],
     )
 
 
-def _ids(deployment: Deployment, selector: RecordSelector) -> list[str]:
-    if selector.record_id or not selector.key:
-        return [unescape_text(selector.record_id)] if selector.record_id else []
-    return records.ids(deployment.namespace, selector.key, selector.decorated)
+def _is_open(record: Record | None) -> bool:
+    """Whether a message of the key may be in the queue, to be delivered again."""
+    return (
+        record is None
+        or record.status == Status.IN_PROGRESS
+        or (record.status == Status.PARKED and records.is_given_back(record))
+    )
 
 
 def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.QueueSnapshot:
@@ -87,47 +119,36 @@ def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.Que
     return dead_letters.QueueSnapshot([], whole=False)
 
 
-def _find_by_message(
-    deployment: Deployment,
-    output: Output,
-    message_id: str | None,
-    by_id: list[dead_letters.DeadLetterMessage],
+def _find_by_copy(
+    deployment: Deployment, messages: list[dead_letters.DeadLetterMessage]
 ) -> Record | None:
-    """Find the record of a message by its copy in the dead-letter queue, or by its log line."""
-    for record_id in sorted({each for message in by_id for each in message.record_ids}):
+    """Find the record of a message in the dead-letter queue."""
+    for record_id in sorted({each for message in messages for each in message.record_ids}):
         record = records.read_record(deployment, record_id)
         if record is not None:
             return record
-    if message_id is None or deployment.log_group is None:
-        return None
+    return None
+
+
+def _search_log(deployment: Deployment, output: Output, selector: LineSelector) -> list[LogLine]:
+    """Search the log; print the reason if it cannot be read. There is none without a function."""
+    if deployment.log_group is None:
+        return []
+    since = EpochMillis(times.now() - SEARCHED_MILLIS)
     try:
-        key = _find_logged_key(deployment, deployment.log_group, message_id)
+        return search_log(deployment, selector, since=since, limit=LINES_OF_LOG).lines
     except get_sdk_errors() as error:
         output.print_lines(f"the log could not be searched: {translate_error(error)}")
+        return []
+
+
+def _read_terms(deployment: Deployment, output: Output) -> QueueTerms | None:
+    try:
+        return QueueTerms.read(deployment)
+    except get_sdk_errors(UsageError) as error:
+        reason = translate_error(error) or error
+        output.print_lines(f"the queue's settings could not be read: {reason}")
         return None
-    return records.find(deployment, RecordSelector(key)) if key else None
-
-
-def _find_logged_key(deployment: Deployment, log_group: str, message_id: str) -> str | None:
-    """Find the key of a message by its log line; None if there is no such line."""
-    pages = deployment.client("logs").get_paginator("filter_log_events")
-    asked = pages.paginate(
-        logGroupName=log_group,
-        filterPattern=f'"{message_id}"',
-        PaginationConfig={"MaxItems": LINES_OF_LOG},
-    )
-    for line in (each["message"] for page in asked for each in page["events"]):
-        try:
-            reported = json.loads(line)
-        except ValueError:
-            continue
-        if (
-            isinstance(reported, dict)
-            and reported.get("message_id") == message_id
-            and reported.get("key")
-        ):
-            return str(reported["key"])
-    return None
 
 
 def _explain_missing(deployment: Deployment, selector: RecordSelector) -> None:

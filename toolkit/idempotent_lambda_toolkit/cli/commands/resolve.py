@@ -5,33 +5,44 @@ from typing import Annotated
 import typer
 
 from idempotent_lambda.clock import Seconds
-from idempotent_lambda.protocol.record import Record
-from idempotent_lambda_toolkit.cli import decisions, records, times
+from idempotent_lambda_toolkit.cli.chosen_ids import read_ids
 from idempotent_lambda_toolkit.cli.command import (
     Decorated,
     DryRun,
-    Key,
     RecordId,
     Yes,
-    describe_message,
     get_parts,
     parse_duration,
-    report_change,
 )
-from idempotent_lambda_toolkit.cli.decisions import Copies
 from idempotent_lambda_toolkit.cli.exit_codes import UsageError
 from idempotent_lambda_toolkit.cli.records import RecordSelector
+from idempotent_lambda_toolkit.cli.resolving import Decision, resolve_each, resolve_one
+from idempotent_lambda_toolkit.cli.results import encode_given
+from idempotent_lambda_toolkit.cli.shown_keys import escape_text
 
 
 def resolve(
     context: typer.Context,
     *,
-    key: Key = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY...",
+            help="Keys as the log shows them, in single quotes. Options end at --.",
+        ),
+    ] = None,
     completed: Annotated[
         bool,
         typer.Option("--completed", help="The side effect already happened, or must never happen."),
     ] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Let the key run.")] = False,
+    result: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="The result that later calls of a decorated call get."),
+    ] = None,
+    no_result: Annotated[
+        bool, typer.Option("--no-result", help="Later calls of a decorated call get no result.")
+    ] = False,
     retention: Annotated[
         str | None,
         typer.Option(
@@ -41,61 +52,64 @@ def resolve(
     ] = None,
     decorated: Decorated = None,
     record_id: RecordId = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Also the records in the output of list --json; - reads it here."
+        ),
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Decide what happens to a parked key: --completed or --retry."""
+    """Decide what happens to parked keys, or to stale ones: --completed or --retry."""
     deployment, output = get_parts(context)
     if completed == retry:
         raise UsageError("choose one of --completed and --retry")
+    encoded = _read_result(result, no_result=no_result, completed=completed)
     seconds = Seconds(parse_duration(retention) // 1000) or deployment.retention or Seconds(0)
     if completed and not seconds:
         raise UsageError("the retention is not known: set --function, or --retention 22d")
-    record = records.require(deployment, RecordSelector(key, decorated, record_id))
-    records.require_parked(record)
-    now = times.now()
-    output.print_lines(*records.describe(record, now))
-    copies = decisions.find_copies(deployment, record)
-    for message in (*copies.unlocking, *copies.others):
-        output.print_lines(f"in the dead-letter queue: {describe_message(message, record, now)}")
-    if not copies.whole:
-        output.print_lines("not all messages in the dead-letter queue could be seen")
-    output.print_lines(f"to do: {_describe_plan(record, copies, completed=completed)}")
-    if dry_run:
-        output.print_json(
-            before=records.plain(record, now), dead_letters=copies.plain(), dry_run=True
-        )
-        return
-    output.confirm(f"Resolve {records.show_key(record.id)}?", yes=yes)
-    after: Record | None
-    if completed:
-        after, handled = decisions.complete(deployment, record, seconds)
+    decision = Decision(completed=completed, retention=seconds, result=encoded, no_result=no_result)
+    selectors = _select(keys or [], decorated, record_id, from_file, allow_id=dry_run or not yes)
+    if len(selectors) == 1:
+        resolve_one(deployment, output, selectors[0], decision, dry_run=dry_run, yes=yes)
+    elif encoded is not None:
+        raise UsageError("--result is the result of one call: name one KEY")
     else:
-        after, handled = decisions.retry(deployment, record)
-    report_change(output, record, after)
-    what = "deleted from the dead-letter queue" if completed else "sent back to the queue"
-    output.print_lines(*(f"message {each.id}: {what}" for each in handled))
-    if retry and not handled:
-        output.print_lines("no message with this key was found: send it again, or repeat the call")
-    output.print_json(
-        before=records.plain(record, now),
-        after=records.plain(after, times.now()),
-        **{"deleted" if completed else "moved": [each.plain() for each in handled]},
-        dry_run=False,
-    )
+        resolve_each(deployment, output, selectors, decision, dry_run=dry_run, yes=yes)
 
 
-def _describe_plan(record: Record, copies: Copies, *, completed: bool) -> str:
-    if completed:
-        text = "mark the record COMPLETED, then delete its messages from the dead-letter queue"
-        later = (
-            "; the copy in the queue is then a duplicate" if records.is_given_back(record) else ""
-        )
-        return text + later
-    if copies.unlocking:
-        return "send the copy back to the queue; its token lets it claim the parked record"
-    if problem := decisions.explain_kept(record, copies):
-        return f"nothing: {problem}"
-    if copies.others:
-        return "delete the record, then send its messages back to the queue"
-    return "delete the record; no message with its key was found: send it again, or repeat the call"
+def _read_result(result: str | None, *, no_result: bool, completed: bool) -> str | None:
+    if result is None and not no_result:
+        return None
+    if not completed:
+        raise UsageError("--result and --no-result go with --completed")
+    if result is None:
+        return None
+    if no_result:
+        raise UsageError("choose one of --result and --no-result")
+    return encode_given(result)
+
+
+def _select(
+    keys: list[str],
+    decorated: str | None,
+    record_id: str | None,
+    from_file: str | None,
+    *,
+    allow_id: bool,
+) -> list[RecordSelector]:
+    if record_id is not None:
+        # Its reader refuses another name of the record.
+        selectors = [RecordSelector(keys[0] if keys else None, decorated, record_id)]
+    elif keys or from_file is None:
+        selectors = [
+            RecordSelector(key, decorated, allow_id=allow_id) for key in dict.fromkeys(keys or [""])
+        ]
+    elif decorated is not None:
+        raise UsageError("--decorated goes with KEY: the ids in a file name the function, too")
+    else:
+        selectors = []
+    if from_file is not None:
+        selectors += [RecordSelector(record_id=escape_text(each)) for each in read_ids(from_file)]
+    return selectors

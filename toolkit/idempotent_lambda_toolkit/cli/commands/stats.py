@@ -22,7 +22,7 @@ def stats(context: typer.Context) -> None:
             counts[state] = counts.get(state, 0) + 1
             if state in {"in progress", "stale", "parked"}:
                 first = oldest.setdefault(state, record)
-                if records.get_since(record) < records.get_since(first):
+                if records.get_since(record, now) < records.get_since(first, now):
                     oldest[state] = record
     urls = {"queue": deployment.queue_url, "dead_letter_queue": deployment.dead_letter_queue_url}
     depths = {name: dead_letters.depth(deployment, url) for name, url in urls.items() if url}
@@ -46,4 +46,4 @@ def stats(context: typer.Context) -> None:
 def _describe_oldest(record: Record | None, now: EpochMillis) -> str:
     if record is None:
         return ""
-    return f"{escape_text(record.id)}, {times.moment(records.get_since(record), now)}"
+    return f"{escape_text(record.id)}, {times.moment(records.get_since(record, now), now)}"
