@@ -6,6 +6,7 @@ describes each command. It needs the extra ``[cli]``.
 
 import sys
 
+from idempotent_lambda_toolkit.cli import stopping
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 __all__ = ["main"]
@@ -20,6 +21,15 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         SystemExit: always; its code is an `exit_codes.ExitCode`.
     """
+    try:
+        # Before the imports: they take a moment, in which Ctrl-C would print a traceback.
+        with stopping.watch(ends_process=arguments is None):
+            _run(arguments)
+    except stopping.StopSignal:
+        stopping.end_process(as_json="--json" in (sys.argv if arguments is None else arguments))
+
+
+def _run(arguments: list[str] | None) -> None:
     try:
         from idempotent_lambda_toolkit.cli.app import run  # noqa: PLC0415  # the extra may be missing
     except ModuleNotFoundError as error:

@@ -8,6 +8,7 @@ import typer
 
 from idempotent_lambda_toolkit.cli.command import Command
 from idempotent_lambda_toolkit.cli.commands import (
+    discard,
     doctor,
     forget,
     inspect,
@@ -33,7 +34,7 @@ WITH_VALUE = (
 FLAGS = ("--json",)
 """The options of every command. As in the AWS CLI, they may come before or after its name."""
 
-OWN_WITH_VALUE = ("--key", "--message-id", "--record-id", "--decorated")
+OWN_WITH_VALUE = ("--key", "--message-id", "--record-id", "--decorated", "--except", "--group")
 """The options of some commands whose value may look like an option."""
 
 _CODES = "  ".join(f"{code.value}: {MEANING[code]}." for code in ExitCode)
@@ -95,6 +96,7 @@ for _name, _function in (
     ("forget", forget.forget),
     ("resolve", resolve.resolve),
     ("redrive", redrive.redrive),
+    ("discard", discard.discard),
     ("doctor", doctor.doctor),
 ):
     app.command(_name)(_function)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,14 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from idempotent_lambda_toolkit.cli import stopping
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, RefusedError, UsageError
 
 WIDTH = 160
 """Columns without a terminal: enough to keep lines whole."""
+
+PROGRESS_SECONDS = 5
+"""Seconds between two lines of progress without a terminal."""
 
 
 class Output:
@@ -50,10 +55,12 @@ class Output:
     def print_json(self, **values: Any) -> None:
         """Print the JSON object of the command; nothing without ``--json``."""
         if self.as_json:
+            stopping.defer()  # no second object follows it
             sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
 
     def print_error(self, error: CommandError) -> None:
         """Print the reason why the command failed; with ``--json`` also the exit code."""
+        stopping.defer()
         self._err.print(Text(str(error)), soft_wrap=True)
         self.print_json(error=str(error), exit=error.exit.name.lower(), **error.details)
 
@@ -64,19 +71,31 @@ class Output:
             UsageError: there is no terminal to ask on.
             RefusedError: the operator does not agree.
         """
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            remedy = "there is no terminal to ask on: add --yes, or --dry-run to change nothing"
-            raise UsageError(f"{question} Not confirmed; {remedy}")
-        if not typer.confirm(question, err=True):
-            raise RefusedError("not confirmed, so nothing was done")
+        if not yes:
+            if not sys.stdin.isatty():
+                remedy = "there is no terminal to ask on: add --yes, or --dry-run to change nothing"
+                raise UsageError(f"{question} Not confirmed; {remedy}")
+            if not typer.confirm(question, err=True):
+                raise RefusedError("not confirmed, so nothing was done")
+        stopping.defer()  # what was confirmed is not cut in the middle
 
     @contextmanager
     def show_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar if standard error is a terminal; call the value with the count."""
+        """Show the progress on standard error; call the value with the count.
+
+        A terminal shows a bar. Other outputs get a line from time to time.
+        """
         if not self._err.is_terminal:
-            yield lambda _done: None
+            printed = time.monotonic()
+            of_total = f" of about {total:,}" if total else ""
+
+            def report(done: int) -> None:
+                nonlocal printed
+                if time.monotonic() - printed >= PROGRESS_SECONDS:
+                    printed = time.monotonic()
+                    self._err.print(Text(f"{what}: {done:,}{of_total}"), soft_wrap=True)
+
+            yield report
             return
         with Progress(console=self._err, transient=True) as bar:
             task = bar.add_task(what, total=total or None)

@@ -84,7 +84,7 @@ def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.Que
                 return queue.look()
         except (BotoCoreError, ClientError) as error:
             output.print_lines(f"the dead-letter queue could not be read: {translate_error(error)}")
-    return dead_letters.QueueSnapshot([], whole=False)
+    return dead_letters.QueueSnapshot(found=[], unseen="it could not be read")
 
 
 def _find_by_message(

@@ -69,7 +69,8 @@ def resolve(
     output.confirm(f"Resolve {records.show_key(record.id)}?", yes=yes)
     after: Record | None
     if completed:
-        after, handled = decisions.complete(deployment, record, seconds)
+        done = decisions.complete(deployment, record, seconds)
+        after, handled = done.record, done.deleted
     else:
         after, handled = decisions.retry(deployment, record)
     report_change(output, record, after)
