@@ -23,12 +23,15 @@ class TestDocumentation:
     def test_permissions(self, consumer: Consumer, run: Run) -> None:
         """Each command asks only for the actions that its row lists, and all of those are used."""
         consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
-        for number in range(4):
+        for number in range(5):
             consumer.put(f"orders#{number}", "PARKED", dead_lettered_at=None)
             consumer.dead_letter({"order_id": str(number)})
         row = permissions()
         every = row["every command with `--function`"]
-        looking, deciding = row["`inspect`"], row["`resolve`, `redrive`"] | row["`inspect`"]
+        looking, deciding = (
+            row["`inspect`"],
+            row["`resolve`, `redrive`, `discard`"] | row["`inspect`"],
+        )
         reading = row["`list`, `stats`, keys as `sha256:`"]
         digest = hashlib.sha256(b"orders#0").hexdigest()
         asked: set[str] = set()
@@ -42,6 +45,7 @@ class TestDocumentation:
             (["resolve", "1", "--completed", "--yes"], deciding),
             (["resolve", "2", "--retry", "--yes"], deciding),
             (["redrive", "--key", "3", "--yes"], deciding),
+            (["discard", "--key", "4", "--yes"], deciding),
             (["doctor"], row["`doctor`"]),
         ):
             calls = {each.removesuffix("Batch") for each in run(*arguments).calls}

@@ -57,7 +57,7 @@ def send(
     Args:
         client: the client of SQS.
         url: the URL of the queue.
-        messages: the messages, those of a group in their order.
+        messages: the messages; a group's messages are in their order.
         blocked: groups of a FIFO queue that have a message that could not be sent; it grows.
     """
     result, left = SendResult(), list(messages)
@@ -113,7 +113,7 @@ def delete(
 def _choose(
     messages: Sequence[DeadLetterMessage], *, in_order: bool
 ) -> tuple[list[DeadLetterMessage], list[DeadLetterMessage]]:
-    """Return the messages of the next call, and those of later calls."""
+    """Return the messages of the next call, and the messages of later calls."""
     chosen: list[DeadLetterMessage] = []
     later: list[DeadLetterMessage] = []
     groups, size = set[str | None](), 0

@@ -56,9 +56,11 @@ def discard(
     def is_only(message: DeadLetterMessage) -> bool:
         return message.id == message_id and fits(message)
 
-    with output.show_progress("looking", waiting) as seen:
-        with dead_letters.hold_messages(deployment) as queue:
-            snapshot = queue.look(is_only if message_id else None, seen)
+    with (
+        output.show_progress("looking", waiting) as seen,
+        dead_letters.hold_messages(deployment) as queue,
+    ):
+        snapshot = queue.look(is_only if message_id else None, seen)
     chosen = [message for message in snapshot.found if fits(message)]
     if not chosen:
         raise NotFoundError(f"no message matches; {snapshot.describe()}", unseen=snapshot.unseen)
