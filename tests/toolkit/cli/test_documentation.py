@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from idempotent_lambda_toolkit.cli import output
 from idempotent_lambda_toolkit.cli.exit_codes import MEANING, ExitCode
 
 from .conftest import Consumer, Run
@@ -74,6 +75,17 @@ class TestDocumentation:
         """The output of --help has the exit codes, too."""
         reported = " ".join(run("--help", function=None).out.split())
         assert all(f"{code.value}: {meaning.split(';')[0]}" in reported for code, meaning in CODES)
+
+    def test_progress_without_a_terminal(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A long command prints a line about its progress from time to time, on standard error."""
+        consumer.dead_letter({"order_id": "ORDER-1"})
+        assert "sending back: " not in run("redrive", "--dry-run").err
+        monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
+        ended = run("redrive", "--dry-run", "--json")
+        assert "sending back: 1 of about 1\n" in ended.err
+        assert len(ended.answer["moved"]) == 1
 
     def test_progress_is_for_terminals(
         self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch

@@ -219,7 +219,8 @@ class ReceivedMessages:
         known = len(self._known)
         if self._away and (missing := self._waiting + self._away - known) > 0:
             text = f"about {missing:,} others were hidden by another reader, or delayed, when this"
-            return f"{text} command began: run it again when that reader has ended"
+            remedy = "run it again when that reader has ended, or its visibility timeout is over"
+            return f"{text} command began: {remedy}"
         # SQS returns no further messages of a FIFO group while some of them are hidden.
         # https://repost.aws/knowledge-center/sqs-fifo-messages-not-returned
         if self._fifo and self._receipts and (missing := self._waiting - known) > 0:

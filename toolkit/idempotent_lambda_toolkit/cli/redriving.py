@@ -176,10 +176,10 @@ def _keep_error(result: MoveResult) -> Iterator[None]:
 
 
 def _has_enough(done: Redriven, selection: Selection) -> bool:
-    moved = done.result.moved
+    moved, message_id = done.result.moved, selection.message_id
     if selection.limit is not None and len(moved) >= selection.limit:
         return True
-    return any(message.id == selection.message_id for message, _ in moved)
+    return message_id is not None and any(message.id == message_id for message, _ in moved)
 
 
 def _choose(

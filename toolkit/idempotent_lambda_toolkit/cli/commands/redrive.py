@@ -98,7 +98,7 @@ def _print_result(output: Output, done: Redriven, target: str, *, dry_run: bool)
         output.print_lines(f"messages left out by --except {name}: {count}")
     if done.foreign:
         output.print_lines(f"messages of other queues were not sent ({len(done.foreign)})")
-    if done.unseen or done.found_enough:
+    if done.unseen:
         output.print_lines(done.describe())
 
 
