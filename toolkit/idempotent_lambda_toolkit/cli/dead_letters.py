@@ -308,8 +308,13 @@ class ReceivedMessages:
         """Delete messages in batches; return those that could not be deleted, with the reasons."""
         left = []
         for some in sending.split([*messages]):
-            receipts = [self._receipts.pop(message.id) for message in some]
-            left += sending.delete(self._client, self._url, list(zip(some, receipts, strict=True)))
+            receipts = [(message, self._receipts[message.id]) for message in some]
+            failed = sending.delete(self._client, self._url, receipts)
+            kept = {message.id for message, _ in failed}  # released at the end
+            for message in some:
+                if message.id not in kept:
+                    del self._receipts[message.id]
+            left += failed
         return left
 
     def release(self) -> None:
