@@ -14,6 +14,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.sqs.models import SQSBackend
 
 from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import dead_letters, main
@@ -209,6 +210,23 @@ def document(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+def fail_calls(
+    patch: pytest.MonkeyPatch, operation: str, error: Exception, *, after: int = 0
+) -> list[Any]:
+    """Let the calls of one operation fail, after some that succeed; return their parameters."""
+    make, asked = BaseClient._make_api_call, list[Any]()
+
+    def call(self: Any, name: str, parameters: Any) -> Any:
+        if name == operation:
+            asked.append(parameters)
+            if len(asked) > after:
+                raise error
+        return make(self, name, parameters)
+
+    patch.setattr(BaseClient, "_make_api_call", call)
+    return asked
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty account in moto."""
@@ -219,8 +237,21 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     # moto has one server: no need to wait for others.
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(SQSBackend, "send_message_batch", send_with_headers)
     with mock_aws():
         yield
+
+
+_send_message_batch = SQSBackend.send_message_batch
+
+
+def send_with_headers(self: Any, queue_name: str, entries: dict[str, Any]) -> Any:
+    """Do as SQS does: moto drops the trace headers of a batch."""
+    messages, failed = _send_message_batch(self, queue_name, entries)
+    headers = {entry["Id"]: entry.get("MessageSystemAttributes", {}) for entry in entries.values()}
+    for message in messages:
+        message.system_attributes = headers[message.user_id]
+    return messages, failed
 
 
 @pytest.fixture

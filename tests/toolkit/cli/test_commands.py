@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from idempotent_lambda.protocol.record import Record
-from idempotent_lambda_toolkit.cli import dead_letters, deployment, records
+from idempotent_lambda_toolkit.cli import deployment, records
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
-from .conftest import OWNER, Consumer, Run
+from .conftest import OWNER, Consumer, Run, fail_calls
 
 
 class TestInspect:
@@ -433,7 +433,10 @@ class TestResolve:
 
     @pytest.mark.parametrize(
         ("how", "fails", "left"),
-        [("--completed", "delete", "COMPLETED"), ("--retry", "send_back", "")],
+        [
+            ("--completed", "DeleteMessageBatch", "COMPLETED"),
+            ("--retry", "SendMessageBatch", ""),
+        ],
     )
     def test_done_in_part(
         self, consumer: Consumer, run: Run, how: str, fails: str, left: str
@@ -442,12 +445,9 @@ class TestResolve:
         consumer.put("orders#ORDER-1", "PARKED", dead_lettered_at=None)
         consumer.dead_letter({"order_id": "ORDER-1"})
 
-        def denied(*_arguments: Any) -> None:
-            answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
-            raise ClientError(answer, fails)
-
+        answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dead_letters.ReceivedMessages, fails, denied)
+            fail_calls(patch, fails, ClientError(answer, fails))
             ended = run("resolve", "ORDER-1", how, "--yes")
         assert ended.code == ExitCode.PARTLY
         assert "not you" in ended.err
@@ -575,8 +575,8 @@ def records_of_sending(consumer: Consumer, at_sending: list[Any]) -> Any:
 
     send_back = ReceivedMessages.send_back
 
-    def noting(self: ReceivedMessages, message: Any) -> str:
+    def noting(self: ReceivedMessages, messages: Any) -> Any:
         at_sending.append(consumer.record("orders#ORDER-1"))
-        return send_back(self, message)
+        return send_back(self, messages)
 
     return noting

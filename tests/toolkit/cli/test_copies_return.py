@@ -159,14 +159,14 @@ def compare(consumer: Consumer, run: Run, sent: Sent, *command: str) -> None:
 @given(sent=MESSAGES[False])
 def test_redrive(consumer: Consumer, run: Run, sent: Sent) -> None:
     """It has the same body, attributes, group and trace header on a standard queue."""
-    compare(consumer, run, sent, "redrive", "--parked")
+    compare(consumer, run, sent, "redrive", "--parked", "--refused")
 
 
 @few
 @given(sent=MESSAGES[True])
 def test_redrive_in_order(fifo_consumer: Consumer, run: Run, sent: Sent) -> None:
     """So it has on a FIFO queue."""
-    compare(fifo_consumer, run, sent, "redrive", "--parked")
+    compare(fifo_consumer, run, sent, "redrive", "--parked", "--refused")
 
 
 def test_resolve(consumer: Consumer, run: Run) -> None:
@@ -181,6 +181,6 @@ def test_a_message_that_sqs_moved(consumer: Consumer, run: Run) -> None:
     """A message that was never parked goes back with its group and trace header too."""
     sent = Sent("call me back", group="tenant-1", header=HEADER)
     sent.send(consumer, consumer.dead_letter_queue_url)
-    assert run("redrive", "--yes").code == 0
+    assert run("redrive", "--refused", "--yes").code == 0
     found = show(receive(consumer))
     assert (found["group"], found["header"]) == ("tenant-1", HEADER)

@@ -26,12 +26,15 @@ class TestDocumentation:
     def test_permissions(self, consumer: Consumer, run: Run, answers: Answers) -> None:
         """Each command asks only for the actions that its row lists, and all of those are used."""
         consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
-        for number in range(4):
+        for number in range(5):
             consumer.put(f"orders#{number}", "PARKED", dead_lettered_at=None)
             consumer.dead_letter({"order_id": str(number)})
         row = permissions()
         every = row["every command with `--function`"]
-        looking, deciding = row["`inspect`"], row["`resolve`, `redrive`"] | row["`inspect`"]
+        looking, deciding = (
+            row["`inspect`"],
+            row["`resolve`, `redrive`, `discard`"] | row["`inspect`"],
+        )
         reading = row["`list`, `stats`, keys as `sha256:`"]
         digest = hashlib.sha256(b"orders#0").hexdigest()
         lambda_ = consumer.client("lambda")
@@ -51,6 +54,7 @@ class TestDocumentation:
             (["resolve", "1", "--completed", "--yes"], deciding),
             (["resolve", "2", "--retry", "--yes"], deciding),
             (["redrive", "--key", "3", "--yes"], deciding),
+            (["discard", "--key", "4", "--yes"], deciding),
             (["doctor"], row["`doctor`"]),
             (["doctor", "--function", "orders:live"], row["`doctor`"]),
             (["doctor", "--invoke"], row["`doctor`"] | row["`doctor --invoke`"]),
@@ -90,6 +94,17 @@ class TestDocumentation:
         rows = dict(re.findall(r"^\| (\d+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE))
         rows = {code: meaning.replace("`", "") for code, meaning in rows.items()}
         assert rows == {str(code.value): meaning for code, meaning in CODES}
+
+    def test_progress_of_a_redrive(
+        self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A long command prints a line about its progress from time to time, on standard error."""
+        consumer.dead_letter({"order_id": "ORDER-1"})
+        assert "sending back: " not in run("redrive", "--dry-run").err
+        monkeypatch.setattr(output, "PROGRESS_SECONDS", 0)
+        ended = run("redrive", "--dry-run", "--json")
+        assert "sending back: 1 of about 1\n" in ended.err
+        assert len(ended.answer["moved"]) == 1
 
     def test_progress(self, consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """A long step says on standard error how far it is, and never on standard output."""

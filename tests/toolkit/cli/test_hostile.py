@@ -53,6 +53,12 @@ SURROGATE = "F\udc9b2J"
 
 CASES: dict[str, list[list[str]]] = {
     "inspect": [["KEY"], ["--", "TEXT"], ["--record-id", "ID"], ["MESSAGE"], ["LOGGED"]],
+    "history": [
+        ["KEY"],
+        ["--", "TEXT"],
+        ["--message-id", "LOGGED"],
+        ["KEY", "--since", "TEXT"],
+    ],
     "list": [[], ["--status", "TEXT"], ["--older-than", "TEXT"], ["--limit", "TEXT"]],
     "stats": [[]],
     "forget": [["KEY", "--dry-run"], ["KEY"], ["--record-id", "ID", "--yes"], ["--", "TEXT"]],
@@ -62,6 +68,7 @@ CASES: dict[str, list[list[str]]] = {
         ["KEY", "--retry", "--yes"],
         ["--record-id", "ID", "--completed", "--yes"],
         ["KEY", "--completed", "--retention", "TEXT"],
+        ["KEY", "--completed", "--result", "TEXT"],
         ["--decorated", "TEXT", "--completed", "--yes", "--", "TEXT"],
     ],
     "redrive": [
@@ -69,7 +76,15 @@ CASES: dict[str, list[list[str]]] = {
         ["--key", "TEXT", "--dry-run"],
         ["--key", "KEY"],
         ["--message-id", "TEXT", "--yes"],
-        ["--parked", "--yes"],
+        ["--except", "TEXT", "--dry-run"],
+        ["--group", "TEXT", "--dry-run"],
+        ["--parked", "--refused", "--yes"],
+    ],
+    "discard": [
+        ["--key", "KEY", "--dry-run"],
+        ["--key", "TEXT", "--yes"],
+        ["--message-id", "MESSAGE", "--show-body"],
+        ["--message-id", "MESSAGE", "--yes"],
     ],
     "doctor": [[]],
 }

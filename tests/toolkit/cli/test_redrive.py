@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from idempotent_lambda_toolkit.cli import dead_letters
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
-from .conftest import OWNER, Consumer, Run, arn_of
+from .conftest import OWNER, Consumer, Run, arn_of, fail_calls
 
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 TEXT = {"DataType": "String.custom", "StringValue": "acme"}
@@ -25,7 +25,7 @@ def test_everything_goes_back_as_it_is(consumer: Consumer, run: Run) -> None:
     first = consumer.dead_letter("no JSON é", attributes=attributes)
     for number in range(11):
         consumer.dead_letter({"order_id": str(number)})
-    ended = run("redrive", "--yes", "--json")
+    ended = run("redrive", "--refused", "--yes", "--json")
     assert ended.code == ExitCode.OK
     assert len(ended.answer["moved"]) == 12
     assert first in {each["message_id"] for each in ended.answer["moved"]}
@@ -69,7 +69,7 @@ def test_filters(consumer: Consumer, run: Run, by: str) -> None:
     }
     ended = run("redrive", *filters[by], "--yes", "--json")
     assert [each["message_id"] for each in ended.answer["moved"]] == [named]
-    assert ended.answer["left"]["not_matching"] == 12
+    assert ended.answer["left"]["not_matching"] == (9 if by == "message" else 12)
     assert len(consumer.messages(consumer.dead_letter_queue_url)) == 12
 
 
@@ -119,48 +119,69 @@ def test_dry_run_of_refused_bodies(consumer: Consumer, run: Run, body: str, reas
         assert part in ended.out
 
 
-def test_it_is_sent_before_it_is_deleted(
-    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def refusal(code: str, operation: str) -> ClientError:
+    """An error of AWS that says no."""
+    answer: Any = {"Error": {"Code": code, "Message": "no"}}
+    return ClientError(answer, operation)
+
+
+def test_it_is_sent_before_it_is_deleted(consumer: Consumer, run: Run) -> None:
     """A message whose deletion fails is in both queues, and the output says how to continue."""
-    consumer.dead_letter({"order_id": "ORDER-1"})
-    delete = dead_letters.ReceivedMessages.delete
-
-    def fails(_self: Any, _message: Any) -> None:
-        answer: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
-        raise ClientError(answer, "DeleteMessage")
-
-    monkeypatch.setattr(dead_letters.ReceivedMessages, "delete", fails)
-    ended = run("redrive", "--yes", "--json")
+    there = consumer.dead_letter({"order_id": "ORDER-1"})
+    with pytest.MonkeyPatch.context() as patch:
+        fail_calls(patch, "DeleteMessageBatch", refusal("AccessDenied", "DeleteMessageBatch"))
+        ended = run("redrive", "--yes", "--json")
     assert ended.code == ExitCode.PARTLY
     assert ended.answer["exit"] == "partly"
-    monkeypatch.setattr(dead_letters.ReceivedMessages, "delete", delete)
-    assert len(consumer.messages(consumer.queue_url)) == 1
-    assert len(run("redrive", "--yes", "--json").answer["moved"]) == 1
+    assert [each["message_id"] for each in ended.answer["in_both_queues"]] == [there]
+    assert (
+        f"could not be deleted here: {refusal('AccessDenied', 'DeleteMessageBatch')} ({there})"
+        in (ended.answer["error"])
+    )
     assert len(consumer.messages(consumer.queue_url)) == 1
 
 
-def test_what_was_moved_before_an_error_is_told(
-    consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_moved_before_an_error_is_told(consumer: Consumer, run: Run) -> None:
     """If AWS refuses in the middle, what is sent is named, and the rest is still there."""
-    for number in range(3):
+    for number in range(12):
         consumer.dead_letter({"order_id": str(number)})
-    send_back, sent = dead_letters.ReceivedMessages.send_back, list[str]()
-
-    def throttled(held: Any, message: Any) -> str:
-        if len(sent) == 2:
-            answer: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
-            raise ClientError(answer, "SendMessage")
-        sent.append(send_back(held, message))
-        return sent[-1]
-
-    monkeypatch.setattr(dead_letters.ReceivedMessages, "send_back", throttled)
-    ended = run("redrive", "--yes", "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        error = refusal("ThrottlingException", "SendMessageBatch")
+        fail_calls(patch, "SendMessageBatch", error, after=1)
+        ended = run("redrive", "--yes", "--json")
     assert ended.code == ExitCode.PARTLY
-    assert [each["new_message_id"] for each in ended.answer["moved"]] == sent
-    assert "slow down" in ended.answer["error"]
-    assert all(each in ended.answer["error"] for each in sent)
+    assert "ThrottlingException" in ended.answer["error"]
+    moved = [each["message_id"] for each in ended.answer["moved"]]
+    assert len(moved) == 10
+    assert all(each in ended.err for each in moved)
+    left = {each["MessageId"] for each in consumer.messages(consumer.dead_letter_queue_url)}
+    assert len(left) == 2
+    assert not left & set(moved)
+    assert len(consumer.messages(consumer.queue_url)) == 10
+
+
+def test_nothing_is_sent_if_the_first_call_is_refused(consumer: Consumer, run: Run) -> None:
+    """An error before anything was done has the exit code of the error."""
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    with pytest.MonkeyPatch.context() as patch:
+        fail_calls(patch, "SendMessageBatch", refusal("AccessDenied", "SendMessageBatch"))
+        ended = run("redrive", "--yes", "--json")
+    assert ended.code == ExitCode.AWS
+    assert "nothing was sent" in ended.answer["error"]
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
+
+
+def test_a_call_without_an_answer(consumer: Consumer, run: Run) -> None:
+    """Messages that AWS may have taken are named as such, and stay."""
+    there = consumer.dead_letter({"order_id": "ORDER-1"})
+    with pytest.MonkeyPatch.context() as patch:
+        lost = EndpointConnectionError(endpoint_url="https://sqs")
+        fail_calls(patch, "SendMessageBatch", lost)
+        ended = run("redrive", "--yes", "--json")
+    assert ended.code == ExitCode.PARTLY
+    found = [each["message_id"] for each in ended.answer["perhaps_in_both_queues"]]
+    assert found == [there]
+    assert "may have been sent" in ended.answer["error"]
     assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
 
 
@@ -255,12 +276,26 @@ class TestFifo:
     def test_what_stands_behind_ten_is_not_called_missing(
         self, fifo_consumer: Consumer, run: Run
     ) -> None:
-        """Of a group no more than ten can be seen, and that is said of the one behind them."""
+        """Of a group no more than ten can be seen, and the remedy for the one behind them works."""
         for number in range(11):
             fifo_consumer.dead_letter({"order_id": str(number)})
         ended = run("redrive", "--key", "10", "--yes", "--json")
-        assert "some messages are hidden" in ended.answer["error"]
+        assert ended.code == ExitCode.NOT_FOUND
+        assert "about 1 others are behind the first ten" in ended.answer["error"]
+        assert "--group (group)" in ended.answer["error"]
         assert ended.answer["whole"] is False
+        ended = run("redrive", "--group", "group", "--yes", "--json")
+        moved = [each["record_ids"] for each in ended.answer["moved"]]
+        assert moved == [[f"orders#{number}"] for number in range(11)]
+        assert ended.answer["whole"] is True
+
+    def test_ten_of_a_group_are_all(self, fifo_consumer: Consumer, run: Run) -> None:
+        """A group of exactly ten is seen whole, and the output says so."""
+        for number in range(10):
+            fifo_consumer.dead_letter({"order_id": str(number)})
+        ended = run("redrive", "--key", "none", "--yes", "--json")
+        assert "seen all messages of the dead-letter queue (10)" in ended.answer["error"]
+        assert ended.answer["whole"] is True
 
 
 @pytest.mark.parametrize(("source", "foreign"), [("mails", True), ("orders", False)])

@@ -79,3 +79,16 @@ def test_another_namespace_is_only_a_key(consumer: Consumer, run: Run) -> None:
     """The id of another consumer's record is the key of nobody here."""
     consumer.put("others#ORDER-1", "PARKED")
     assert run("inspect", "others#ORDER-1").code == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("command", ["redrive", "discard"])
+def test_the_id_of_the_record_of_a_message(consumer: Consumer, run: Run, command: str) -> None:
+    """A dead letter is found by the id of its record, unless nobody confirms what it means."""
+    consumer.put("orders#ORDER-1", "COMPLETED")
+    consumer.dead_letter({"order_id": "ORDER-1"})
+    shown = run(command, "--key", "orders#ORDER-1", "--dry-run")
+    assert shown.code == ExitCode.OK
+    assert "key ORDER-1" in shown.out
+    done = run(command, "--key", "orders#ORDER-1", "--yes")
+    assert done.code == ExitCode.NOT_FOUND
+    assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1

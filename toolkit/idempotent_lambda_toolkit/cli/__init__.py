@@ -7,6 +7,7 @@ describes each command. It needs the extra ``[cli]``.
 import sys
 from importlib.util import find_spec
 
+from idempotent_lambda_toolkit.cli import stopping
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 __all__ = ["main"]
@@ -24,6 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         SystemExit: always; its code is an `exit_codes.ExitCode`.
     """
+    try:
+        # Before the imports: they take a moment, in which Ctrl-C would print a traceback.
+        with stopping.watch(ends_process=arguments is None):
+            _run(arguments)
+    except stopping.StopSignal:
+        stopping.end_process(as_json="--json" in (sys.argv if arguments is None else arguments))
+
+
+def _run(arguments: list[str] | None) -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         remedy = "install it from your clone: pip install './terraform-aws-idempotent-lambda[cli]'"

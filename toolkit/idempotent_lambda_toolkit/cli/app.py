@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "forget": "Delete the completed or parked record of a key, so that its next delivery runs.",
     "resolve": "Decide what happens to parked keys, or to stale ones: --completed or --retry.",
     "redrive": "Send the messages of the dead-letter queue back to the queue.",
+    "discard": "Delete a message from the dead-letter queue. It is gone, and never runs.",
     "doctor": "Check the deployed stack: settings, function, table, queues, mappings, permissions.",
 }
 """Each command with its line of ``--help``; ``commands`` has a module of the same name."""

@@ -1,29 +1,37 @@
-"""The dead-letter queue: its messages, their keys, and the way back to the queue.
+"""The dead-letter queue: its messages are received, held, and sent back or deleted.
 
 A received message is hidden from other receivers. A message that is neither moved nor deleted
-becomes visible again at the end. A message is sent before it is deleted, so an interrupted command
-may send it twice. The second one is a duplicate, unless its key is its message id.
+becomes visible again at the end. A message is sent before it is deleted, so a killed command may
+send it twice. The second one is a duplicate, unless its key is its message id.
 """
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from idempotent_lambda.clock import EpochMillis, SystemClock
-from idempotent_lambda.errors import MessageError, UnsupportedEventError
-from idempotent_lambda.keys import KeyRule
-from idempotent_lambda.protocol.record import Record, Status
 from idempotent_lambda.sources.copy_mark import TOKEN_ATTRIBUTE, CopyMark
-from idempotent_lambda_toolkit.cli import times
+from idempotent_lambda_toolkit.cli import sending, stopping, times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
-from idempotent_lambda_toolkit.cli.exit_codes import PartlyDoneError
+from idempotent_lambda_toolkit.cli.messages import DeadLetterMessage, find_record_ids
+
+__all__ = [
+    "DeadLetterMessage",
+    "MoveResult",
+    "QueueSnapshot",
+    "ReceivedMessages",
+    "depth",
+    "hold_messages",
+]
 
 HIDDEN_SECONDS = 120
-"""Seconds after which received messages reappear if this process is killed."""
+"""Seconds after which received messages reappear if this process is killed, in a short look."""
+
+MOST_HIDDEN_SECONDS = 3600
+"""The same in a long look, in which it grows with the time that the look takes."""
 
 WAIT_SECONDS = 1
 """Above zero, SQS asks all its servers: an empty answer means that no message is left.
@@ -31,84 +39,122 @@ WAIT_SECONDS = 1
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 """
 
-MOST_LOOKED_AT = 1000
-LOOKING_SECONDS = 60
 MOST_RECEIVED = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
 
-_HIDDEN = "ApproximateNumberOfMessagesNotVisible"
-_DEPTHS = {
-    "waiting": "ApproximateNumberOfMessages",
-    "in_flight": _HIDDEN,
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
+MOST_REPEATS = 10
+"""Answers with only known messages in a row after which a look ends."""
+
+_WAITING, _HIDDEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+_DELAYED = "ApproximateNumberOfMessagesDelayed"
+_DEPTHS = {"waiting": _WAITING, "in_flight": _HIDDEN, "delayed": _DELAYED}
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterMessage:
-    """A message in the dead-letter queue.
-
-    Attributes:
-        raw: the message as SQS returned it.
-        record_ids: the record ids of its keys; empty if they are not known.
-        token: the owner token of a copy of a parked message; None for other messages.
-        first_id: the id of the message that was copied; None for other messages.
-        foreign: whether SQS moved it here from a queue that the function does not read.
-        refusal: the reason why no delivery of it can run, such as a missing key; None if it can
-            run, or if that is not known.
-    """
-
-    raw: Mapping[str, Any] = field(repr=False)
-    record_ids: frozenset[str]
-    token: str | None
-    first_id: str | None
-    foreign: bool = False
-    refusal: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The message id."""
-        return str(self.raw["MessageId"])
-
-    @property
-    def sent_at(self) -> EpochMillis:
-        """The time of sending, in epoch milliseconds of AWS's clock."""
-        return EpochMillis(int(self.raw["Attributes"]["SentTimestamp"]))
-
-    def is_copy_of(self, record: Record) -> bool:
-        """Return whether this message can claim the record after a redrive.
-
-        It can if the record is parked with its token. It can also continue a record that it has
-        unlocked, unless that is parked again: then the function has sent a newer copy.
-        """
-        if self.token == record.owner:
-            return True
-        unlocked = self.token is not None and self.token == record.unlocked_by
-        return unlocked and record.status != Status.PARKED
-
-    def plain(self) -> dict[str, Any]:
-        """Return the fields for ``--json``, without the body."""
-        return {
-            "message_id": self.id,
-            "record_ids": sorted(self.record_ids),
-            "parked_copy": self.token is not None,
-            "foreign": self.foreign,
-            "refusal": self.refusal,
-            "sent_at": self.sent_at,
-        }
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSnapshot:
     """The messages that one look into the dead-letter queue found.
 
     Attributes:
         found: the messages.
-        whole: whether these are all messages of the queue.
+        expected: about how many messages the queue had.
+        unseen: the reason why other messages could not be seen, and the remedy; None if there is
+            no such reason.
+        found_enough: whether the look ended because it had found what was looked for.
     """
 
     found: list[DeadLetterMessage]
-    whole: bool
+    expected: int = 0
+    unseen: str | None = None
+    found_enough: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all messages of the queue."""
+        return self.unseen is None and not self.found_enough
+
+    def describe(self) -> str:
+        """Return how much of the queue was seen."""
+        return describe_look(
+            seen=len(self.found),
+            expected=self.expected,
+            unseen=self.unseen,
+            found_enough=self.found_enough,
+        )
+
+
+def describe_look(*, seen: int, expected: int, unseen: str | None, found_enough: bool) -> str:
+    """Describe how much of the dead-letter queue was seen, and why not more."""
+    if unseen:
+        return f"saw {seen:,} messages of the dead-letter queue; {unseen}"
+    if found_enough and seen < expected:
+        return f"stopped at {seen:,} of about {expected:,} messages in the dead-letter queue: found"
+    return f"seen all messages of the dead-letter queue ({seen:,})"
+
+
+@dataclass(slots=True)
+class MoveResult:
+    """The outcome of sending messages back to the queue.
+
+    Attributes:
+        moved: messages that are in the queue now, each with its new id.
+        undeleted: messages that are in both queues, each with the reason.
+        unsent: messages that stay in the dead-letter queue, each with the reason.
+        uncertain: messages that may be in both queues, because a call had no answer.
+        error: the error of a whole call, after which no other call was made.
+    """
+
+    moved: list[tuple[DeadLetterMessage, str]] = field(default_factory=list)
+    undeleted: list[tuple[DeadLetterMessage, str]] = field(default_factory=list)
+    unsent: list[tuple[DeadLetterMessage, str]] = field(default_factory=list)
+    uncertain: list[DeadLetterMessage] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every message was moved."""
+        return not (self.undeleted or self.unsent or self.uncertain or self.error)
+
+    def add(self, other: "MoveResult") -> None:
+        """Add the outcome of later calls."""
+        self.moved += other.moved
+        self.undeleted += other.undeleted
+        self.unsent += other.unsent
+        self.uncertain += other.uncertain
+        self.error = self.error or other.error
+
+    def explain(self) -> list[str]:
+        """Return a sentence for each problem, with its messages and the remedy."""
+        found = []
+        for why, messages in _group_by_reason(self.unsent).items():
+            found.append(f"not sent: {why} ({messages}); they stay in the dead-letter queue")
+        for why, messages in _group_by_reason(self.undeleted).items():
+            text = f"sent to the queue but could not be deleted here: {why} ({messages})"
+            remedy = "redrive such a message if it contains its key: it is a duplicate then; else"
+            found.append(f"{text}; {remedy} delete it with discard")
+        if self.uncertain:
+            text = "may have been sent to the queue, because AWS did not answer"
+            remedy = "redrive such a message if it contains its key: the second one is a duplicate"
+            ids = ", ".join(message.id for message in self.uncertain)
+            found.append(f"{text} ({ids}); {remedy}")
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """Return the fields for ``--json``."""
+        return {
+            "moved": [{**message.plain(), "new_message_id": new} for message, new in self.moved],
+            "in_both_queues": [
+                {**message.plain(), "reason": why} for message, why in self.undeleted
+            ],
+            "perhaps_in_both_queues": [message.plain() for message in self.uncertain],
+            "not_sent": [{**message.plain(), "reason": why} for message, why in self.unsent],
+        }
+
+
+def _group_by_reason(problems: Iterable[tuple[DeadLetterMessage, str]]) -> dict[str, str]:
+    grouped: dict[str, list[str]] = {}
+    for message, why in problems:
+        grouped.setdefault(why, []).append(message.id)
+    return {why: ", ".join(ids) for why, ids in grouped.items()}
 
 
 def depth(deployment: Deployment, url: str) -> dict[str, int]:
@@ -120,12 +166,17 @@ def depth(deployment: Deployment, url: str) -> dict[str, int]:
 
 @contextmanager
 def hold_messages(deployment: Deployment) -> Iterator["ReceivedMessages"]:
-    """Open the dead-letter queue; received messages stay hidden until the block ends."""
+    """Open the dead-letter queue; received messages stay hidden until the block ends.
+
+    Raises:
+        StopSignal: a signal has arrived that the block did not answer.
+    """
     messages = ReceivedMessages(deployment)
-    try:
-        yield messages
-    finally:
-        messages.release()
+    with stopping.delay():  # a message that is received or sent is released or deleted too
+        try:
+            yield messages
+        finally:
+            messages.release()
 
 
 class ReceivedMessages:
@@ -140,100 +191,141 @@ class ReceivedMessages:
         self._url = deployment.needed_dead_letter_queue_url
         self._fifo, self._clock = self._url.endswith(".fifo"), SystemClock()
         self._receipts: dict[str, str] = {}
-        answer = self._client.get_queue_attributes(
-            QueueUrl=self._url, AttributeNames=["QueueArn", _HIDDEN]
-        )
-        self._arn = answer["Attributes"]["QueueArn"]
-        self._sources = deployment.source_arns
+        self._groups: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._blocked: set[str] = set()
+        names = ["QueueArn", *_DEPTHS.values()]
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        attributes = answer["Attributes"]
+        self._arn, self._sources = attributes["QueueArn"], deployment.source_arns
+        # The counts are only good for a queue at rest: not once this command has begun to receive.
+        self._waiting = int(attributes.get(_WAITING, 0))
         # Messages that another receiver or a killed command holds cannot be seen.
-        self._others_hold = int(answer["Attributes"].get(_HIDDEN, 0)) > 0
+        self._away = sum(int(attributes.get(name, 0)) for name in (_HIDDEN, _DELAYED))
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         started = int(parsedate_to_datetime(date).timestamp() * 1000) if date else times.now()
         self.started, self._began = EpochMillis(started), self._clock.monotonic()
-
-    def look(self) -> QueueSnapshot:
-        """Return all messages that can be received within a minute."""
-        found: dict[str, DeadLetterMessage] = {}
-        while len(found) < MOST_LOOKED_AT and self._count_elapsed() < LOOKING_SECONDS * 1000:
-            received = self.receive()
-            new = {each.id: each for each in received if each.id not in found}
-            found |= new
-            if not new:
-                return QueueSnapshot(list(found.values()), self.whole)
-        return QueueSnapshot(list(found.values()), whole=False)
+        self._renewed = self._began
 
     @property
-    def whole(self) -> bool:
-        """Whether an empty answer means that no other message is in the queue."""
+    def expected(self) -> int:
+        """About how many messages the queue had at the beginning."""
+        return max(self._waiting + self._away, len(self._known))
+
+    @property
+    def unseen(self) -> str | None:
+        """The reason why other messages could not be seen, once no more can be received."""
+        known = len(self._known)
+        if self._away and (missing := self._waiting + self._away - known) > 0:
+            text = f"about {missing:,} others were hidden by another reader, or delayed, when this"
+            remedy = "run it again when that reader has ended, or its visibility timeout is over"
+            return f"{text} command began: {remedy}"
         # SQS returns no further messages of a FIFO group while some of them are hidden.
-        stuck = self._fifo and len(self._receipts) >= MOST_RECEIVED
-        return not stuck and not self._others_hold
+        # https://repost.aws/knowledge-center/sqs-fifo-messages-not-returned
+        if self._fifo and self._receipts and (missing := self._waiting - known) > 0:
+            groups = sorted({self._groups[each] for each in self._receipts})
+            named = ", ".join(groups[:3]) + (", …" if groups[3:] else "")
+            text = f"about {missing:,} others are behind the first ten messages of their group"
+            remedy = "SQS shows them only after those are gone: redrive the group in its order with"
+            return f"{text}; {remedy} --group ({named}), or delete the first ones with discard"
+        return None
+
+    def look(
+        self,
+        is_wanted: Callable[[DeadLetterMessage], bool] | None = None,
+        seen: Callable[[int], None] = lambda _count: None,
+    ) -> QueueSnapshot:
+        """Return the messages until a wanted one is found, or all have been seen.
+
+        Args:
+            is_wanted: whether a message is the only one that is looked for; None to see all.
+            seen: a callback for the number of messages looked at.
+
+        Raises:
+            StopSignal: a signal has arrived.
+        """
+        found: list[DeadLetterMessage] = []
+        for new in self.receive_all():
+            found += new
+            seen(len(found))
+            if is_wanted is not None and any(map(is_wanted, new)):
+                return QueueSnapshot(found=found, expected=self.expected, found_enough=True)
+        stopping.check()
+        return QueueSnapshot(found=found, expected=self.expected, unseen=self.unseen)
+
+    def receive_all(self) -> Iterator[list[DeadLetterMessage]]:
+        """Yield new messages, up to ten at a time, until no more can be received.
+
+        It also ends when a signal has asked the command to stop.
+        """
+        repeats = 0
+        while repeats < MOST_REPEATS and not stopping.is_requested():
+            received = self.receive()
+            if not received:
+                return
+            new = [message for message in received if message.id not in self._known]
+            self._known |= {message.id for message in new}
+            repeats = 0 if new else repeats + 1
+            if new:
+                yield new
 
     def receive(self) -> list[DeadLetterMessage]:
         """Receive the next messages, up to ten; an empty list if no more can be received."""
+        self._keep_hidden()
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=MOST_RECEIVED,
-            VisibilityTimeout=HIDDEN_SECONDS,
+            VisibilityTimeout=self._count_hidden_seconds(),
             WaitTimeSeconds=WAIT_SECONDS,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        found = [self._read_message(each) for each in answer.get("Messages", [])]
-        self._receipts |= {each.id: each.raw["ReceiptHandle"] for each in found}
+        found = [self._read_message(raw) for raw in answer.get("Messages", [])]
+        self._receipts |= {message.id: message.raw["ReceiptHandle"] for message in found}
+        self._groups |= {message.id: message.group or "" for message in found}
         return found
 
-    def send_back(self, message: DeadLetterMessage) -> str:
-        """Send a message to the queue, then delete it here; return the id of the new message.
+    def send_back(self, messages: Sequence[DeadLetterMessage]) -> MoveResult:
+        """Send messages to the queue in batches, and delete here what was sent.
 
-        Raises:
-            PartlyDoneError: the message was sent but could not be deleted.
+        In a FIFO queue, a message that cannot be sent stops the later ones of its group.
         """
-        url, attributes = self._deployment.needed_queue_url, message.raw["Attributes"]
-        call: dict[str, Any] = {
-            "QueueUrl": url,
-            "MessageBody": message.raw["Body"],
-            "MessageAttributes": {
-                name: {part: of[part] for part in of if part in _SENT}
-                for name, of in message.raw.get("MessageAttributes", {}).items()
-            },
-        }
-        if "MessageGroupId" in attributes:
-            call["MessageGroupId"] = attributes["MessageGroupId"]
-        if url.endswith(".fifo"):
-            # With its old deduplication id, the queue might drop it as a repetition. Every sent
-            # message has a new message id, so the queue knows this id only if it has the message.
-            call["MessageDeduplicationId"] = message.id
-        if trace := attributes.get("AWSTraceHeader"):
-            of = {"DataType": "String", "StringValue": trace}
-            call["MessageSystemAttributes"] = {"AWSTraceHeader": of}
-        sent = str(self._client.send_message(**call)["MessageId"])
-        try:
-            self.delete(message)
-        except get_sdk_errors() as error:
-            text = f"{message.id} was sent to the queue but could not be deleted here ({error})"
-            remedy = "if it contains its key, redrive it: it is a duplicate then; else delete it"
-            raise PartlyDoneError(f"{text}: {remedy}", message_id=message.id) from None
-        return sent
+        result = MoveResult()
+        for some in sending.split(messages):
+            self._keep_hidden()
+            sent = sending.send(
+                self._client, self._deployment.needed_queue_url, some, self._blocked
+            )
+            failed = dict(self.delete([message for message, _ in sent.sent]))
+            result.moved += [pair for pair in sent.sent if pair[0] not in failed]
+            result.add(MoveResult([], [*failed.items()], sent.unsent, sent.uncertain, sent.error))
+            if failed or sent.error:
+                break
+        return result
 
-    def delete(self, message: DeadLetterMessage) -> None:
-        """Delete a message."""
-        self._client.delete_message(
-            QueueUrl=self._url, ReceiptHandle=self._receipts.pop(message.id)
-        )
+    def delete(self, messages: Iterable[DeadLetterMessage]) -> list[tuple[DeadLetterMessage, str]]:
+        """Delete messages in batches; return those that could not be deleted, with the reasons."""
+        left = []
+        for some in sending.split([*messages]):
+            receipts = [(message, self._receipts[message.id]) for message in some]
+            failed = sending.delete(self._client, self._url, receipts)
+            kept = {message.id for message, _ in failed}  # released at the end
+            for message in some:
+                if message.id not in kept:
+                    del self._receipts[message.id]
+            left += failed
+        return left
 
     def release(self) -> None:
         """Make the remaining messages visible. If that fails, they reappear by themselves."""
         left, self._receipts = list(self._receipts.values()), {}
-        for start in range(0, len(left), MOST_RECEIVED):
-            entries = [
-                {"Id": str(position), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                for position, receipt in enumerate(left[start : start + MOST_RECEIVED])
-            ]
+        for receipts in sending.split(left):
+            if stopping.is_urgent():
+                return
             with suppress(*get_sdk_errors()):
-                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+                self._set_visibility(receipts, 0)
 
-    def has_come_back(self, message: DeadLetterMessage, moved: frozenset[str]) -> bool:
+    def has_come_back(self, message: DeadLetterMessage, moved: set[str] | frozenset[str]) -> bool:
         """Return whether a message was sent after this began, like a moved one that came back.
 
         AWS's clock is known in whole seconds. Within the first second, the key of a moved message
@@ -242,8 +334,30 @@ class ReceivedMessages:
         margin = 0 if moved & message.record_ids else 1000
         return message.sent_at >= self.started + margin
 
-    def _count_elapsed(self) -> int:
-        return self._clock.monotonic() - self._began
+    def _count_hidden_seconds(self) -> int:
+        """Return for how long messages are hidden now.
+
+        It grows with the time that the look takes. Otherwise, a look at very many messages would
+        do nothing but hide them again.
+        """
+        elapsed = (self._clock.monotonic() - self._began) // 1000
+        return min(max(HIDDEN_SECONDS, 2 * elapsed), MOST_HIDDEN_SECONDS)
+
+    def _keep_hidden(self) -> None:
+        """Hide the held messages again, before they reappear in a long look."""
+        now, seconds = self._clock.monotonic(), self._count_hidden_seconds()
+        if now - self._renewed < HIDDEN_SECONDS * 1000 // 2:
+            return
+        self._renewed = now
+        for receipts in sending.split([*self._receipts.values()]):
+            self._set_visibility(receipts, seconds)
+
+    def _set_visibility(self, receipts: Sequence[str], seconds: int) -> None:
+        entries = [
+            {"Id": str(position), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for position, receipt in enumerate(receipts)
+        ]
+        self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def _read_message(self, raw: Mapping[str, Any]) -> DeadLetterMessage:
         text = raw.get("MessageAttributes", {}).get(TOKEN_ATTRIBUTE, {}).get("StringValue")
@@ -256,59 +370,3 @@ class ReceivedMessages:
         return DeadLetterMessage(
             raw, ids, mark.token or None, mark.first_id or None, foreign, refusal
         )
-
-
-_SENT = frozenset({"DataType", "StringValue", "BinaryValue"})
-
-
-def find_record_ids(
-    message: Mapping[str, Any], arn: str, rule: KeyRule | None, unwrap: frozenset[str] = frozenset()
-) -> tuple[frozenset[str], str | None]:
-    """Return the record ids of a received message, as the function would build them.
-
-    Args:
-        message: the message as SQS returns it to a receiver.
-        arn: the ARN of its queue.
-        rule: the rule that gives the consumer's messages their keys; None if it is not known.
-        unwrap: the services whose wrappers the function removes.
-
-    Returns:
-        The ids, and the reason why the function refuses the message; None if it does not.
-    """
-    if rule is None:
-        return frozenset(), None
-    # --help does without the package's larger parts.
-    from idempotent_lambda.pipeline.grouping import find_key, find_stated_key  # noqa: PLC0415
-    from idempotent_lambda.sources.event import read_event  # noqa: PLC0415
-
-    found = set()
-    try:
-        for delivery in read_event({"Records": [_build_lambda_record(message, arn)]}, unwrap):
-            key = find_stated_key(rule, delivery) or find_key(rule, delivery)
-            found.add(key.record_id)
-    except (MessageError, UnsupportedEventError) as error:
-        return frozenset(found), str(error)  # perhaps the reason why it is here
-    return frozenset(found), None
-
-
-def _build_lambda_record(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
-    """Build the record that Lambda makes of a message.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-    """
-    attributes: dict[str, Any] = {}
-    for name, of in message.get("MessageAttributes", {}).items():
-        attributes[name] = {"dataType": of["DataType"]}
-        if "BinaryValue" in of:
-            attributes[name]["binaryValue"] = base64.b64encode(of["BinaryValue"]).decode()
-        else:
-            attributes[name]["stringValue"] = of.get("StringValue")
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message.get("Attributes", {}),
-        "messageAttributes": attributes,
-        "eventSource": "aws:sqs",
-        "eventSourceARN": arn,
-    }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from idempotent_lambda_toolkit.cli import stopping
 from idempotent_lambda_toolkit.cli.exit_codes import CommandError, DeclinedError, UsageError
 from idempotent_lambda_toolkit.cli.shown_keys import escape_unseen
 
@@ -45,11 +46,13 @@ class Output:
     def print_json(self, **values: Any) -> None:
         """Print the JSON object of the command; nothing without ``--json``."""
         if self.as_json:
+            stopping.defer()  # no second object follows it
             # JSON may hold the control character DEL as it is.
             _write(sys.stdout, json.dumps(values).replace("\x7f", r"\u007f") + "\n")
 
     def print_error(self, error: CommandError) -> None:
         """Print the reason why the command failed; with ``--json`` also the exit code."""
+        stopping.defer()
         self.print_notes(str(error))
         self.print_json(error=str(error), exit=error.exit.name.lower(), **error.details)
 
@@ -65,14 +68,14 @@ class Output:
             UsageError: there is no terminal to ask on.
             DeclinedError: the operator does not agree.
         """
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            remedy = "there is no terminal to ask on: add --yes, or --dry-run to change nothing"
-            raise UsageError(f"{question} Not confirmed; {remedy}")
-        _write(sys.stderr, f"{escape_unseen(question)} [y/N]: ")
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            raise DeclinedError("not confirmed, so nothing was done")
+        if not yes:
+            if not sys.stdin.isatty():
+                remedy = "there is no terminal to ask on: add --yes, or --dry-run to change nothing"
+                raise UsageError(f"{question} Not confirmed; {remedy}")
+            _write(sys.stderr, f"{escape_unseen(question)} [y/N]: ")
+            if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+                raise DeclinedError("not confirmed, so nothing was done")
+        stopping.defer()  # what was confirmed is not cut in the middle
 
     @contextmanager
     def show_progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:

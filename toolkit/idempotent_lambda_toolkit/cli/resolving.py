@@ -6,7 +6,7 @@ from typing import Any
 
 from idempotent_lambda.clock import Seconds
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda_toolkit.cli import changes, decisions, records, times
+from idempotent_lambda_toolkit.cli import changes, decisions, records, stopping, times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors, translate_error
 from idempotent_lambda_toolkit.cli.command import describe_message, report_change
 from idempotent_lambda_toolkit.cli.decisions import Copies
@@ -55,11 +55,13 @@ def resolve_one(
     outlook = describe_outlook(deployment, record)
     output.print_lines(*records.explain_id(selector, record))
     output.print_lines(*records.describe(record, now, outlook))
-    copies = decisions.find_copies(deployment, record)
+    with output.show_progress("reading the dead-letter queue", None) as seen:
+        copies = decisions.find_copies(
+            deployment, record, until_found=not decision.completed, seen=seen
+        )
     for message in (*copies.unlocking, *copies.others):
         output.print_lines(f"in the dead-letter queue: {describe_message(message, record, now)}")
-    if not copies.whole:
-        output.print_lines("not all messages in the dead-letter queue could be seen")
+    output.print_lines(f"the dead-letter queue: {copies.snapshot.describe()}")
     plan = _describe_plan(record, copies, completed=decision.completed)
     output.print_lines(f"to do: {plan}")
     before = records.plain(record, now)
@@ -68,14 +70,6 @@ def resolve_one(
         return
     output.confirm(f"Resolve {records.show_key(record.id)}?", yes=yes)
     done = _carry_out(deployment, output, record, decision)
-    if decision.completed:
-        deleted = {each["message_id"] for each in done["deleted"]}
-        seen = (*copies.unlocking, *copies.others)
-        left = [each.plain() for each in seen if each.id not in deleted]
-        for each in left:
-            text = "stays in the dead-letter queue: it has other keys, too"
-            output.print_lines(f"message {each['message_id']} {text}")
-        done["remaining"] = left
     output.print_json(before=before, **done, dry_run=False)
 
 
@@ -124,15 +118,7 @@ def resolve_each(
         output.print_json(before=before, failed=_list_failures(failed), dry_run=True)
         return
     output.confirm(f"Resolve {len(chosen)} records: {what}?", yes=yes)
-    done: list[dict[str, Any]] = []
-    for shown, record in chosen.items():
-        before_change = {"before": records.plain(record, now)}
-        try:
-            done.append(before_change | _carry_out(deployment, output, record, decision))
-        except get_sdk_errors(CommandError) as error:
-            known = error if isinstance(error, CommandError) else translate_error(error)
-            failed[shown] = known or PartlyDoneError(str(error))
-            _report_failures(output, {shown: failed[shown]})
+    done = _carry_out_each(deployment, output, chosen, decision, failed)
     output.print_lines(f"{len(done)} of {len(chosen) + len(failed.keys() - chosen)} resolved")
     if failed:
         text = f"left: {', '.join(failed)}; the reason of each is above"
@@ -140,6 +126,37 @@ def resolve_each(
             raise PartlyDoneError(text, resolved=done, failed=_list_failures(failed))
         raise _build_error(text, failed)
     output.print_json(resolved=done, failed=[], dry_run=False)
+
+
+def _carry_out_each(
+    deployment: Deployment,
+    output: Output,
+    chosen: Mapping[str, Record],
+    decision: Decision,
+    failed: dict[str, CommandError],
+) -> list[dict[str, Any]]:
+    """Carry out the decision on each record; add those that fail to ``failed``.
+
+    Raises:
+        CommandError: a signal has stopped the command.
+    """
+    done: list[dict[str, Any]] = []
+    for shown, record in chosen.items():
+        before_change = {"before": records.plain(record, times.now())}
+        try:
+            stopping.check()
+            done.append(before_change | _carry_out(deployment, output, record, decision))
+        except stopping.StopSignal:
+            text = (
+                f"{len(done)} of {len(chosen)} records resolved; run the command again for the rest"
+            )
+            details = {"resolved": done, "failed": _list_failures(failed)}
+            raise stopping.build_error(text, **details) from None
+        except get_sdk_errors(CommandError) as error:
+            known = error if isinstance(error, CommandError) else translate_error(error)
+            failed[shown] = known or PartlyDoneError(str(error))
+            _report_failures(output, {shown: failed[shown]})
+    return done
 
 
 def _build_error(text: str, failed: Mapping[str, CommandError]) -> CommandError:
@@ -187,20 +204,29 @@ def _carry_out(
     deployment: Deployment, output: Output, record: Record, decision: Decision
 ) -> dict[str, Any]:
     """Carry out the decision on one record, and report it; return the fields for ``--json``."""
-    after: Record | None
-    if decision.completed:
-        after, handled = decisions.complete(deployment, record, decision.retention, decision.result)
-    else:
-        after, handled = decisions.retry(deployment, record)
-    report_change(output, record, after)
-    done = "deleted from the dead-letter queue" if decision.completed else "sent back to the queue"
-    output.print_lines(*(f"message {each.id}: {done}" for each in handled))
-    if not (decision.completed or handled):
-        output.print_lines("no message with this key was found: send it again, or repeat the call")
-    return {
-        "after": records.plain(after, times.now()),
-        "deleted" if decision.completed else "moved": [each.plain() for each in handled],
-    }
+    if not decision.completed:
+        after, moved = decisions.retry(deployment, record)
+        report_change(output, record, after)
+        output.print_lines(*(f"message {each.id}: sent back to the queue" for each in moved))
+        if not moved:
+            remedy = "send it again, or repeat the call"
+            output.print_lines(f"no message with this key was found: {remedy}")
+        return {
+            "after": records.plain(after, times.now()),
+            "moved": [each.plain() for each in moved],
+        }
+    done = decisions.complete(deployment, record, decision.retention, decision.result)
+    report_change(output, record, done.record)
+    output.print_lines(
+        *(f"message {each.id}: deleted from the dead-letter queue" for each in done.deleted),
+        *(
+            f"message {each.id}: stays in the dead-letter queue: {why}"
+            for each, why in done.remaining
+        ),
+    )
+    if done.unseen and deployment.dead_letter_queue_url is not None:
+        output.print_lines(f"copies may remain in the dead-letter queue: {done.unseen}")
+    return {"after": records.plain(done.record, times.now()), **done.plain()}
 
 
 def _report_failures(output: Output, failed: Mapping[str, CommandError]) -> None:

@@ -53,7 +53,7 @@ def inspect(
     deployment, output = get_parts(context)
     selector = RecordSelector(key, decorated, record_id, allow_id=True)
     record = records.find(deployment, selector)
-    found = _look_into_queue(deployment, output)
+    found = _look_into_queue(deployment, output, key)
     by_id = [each for each in found.found if key is not None and key in (each.id, each.first_id)]
     lines: list[LogLine] = []
     if record is None:
@@ -90,7 +90,7 @@ def inspect(
         terms = _read_terms(deployment, output)
         output.print_lines(*describe_lines(lines, terms, record, now))
     if not found.whole and deployment.dead_letter_queue_url is not None:
-        output.print_lines("not all messages in the dead-letter queue could be seen")
+        output.print_lines(found.describe())
     output.print_json(
         record=records.plain(record, now),
         dead_letters=[each.plain() for each in messages],
@@ -108,15 +108,19 @@ def _is_open(record: Record | None) -> bool:
     )
 
 
-def _look_into_queue(deployment: Deployment, output: Output) -> dead_letters.QueueSnapshot:
-    """Look into the dead-letter queue; print the reason if it cannot be read."""
+def _look_into_queue(
+    deployment: Deployment, output: Output, message_id: str | None
+) -> dead_letters.QueueSnapshot:
+    """Look into the dead-letter queue, until the message is found; print why it cannot be read."""
     if deployment.dead_letter_queue_url is not None:
         try:
             with dead_letters.hold_messages(deployment) as queue:
-                return queue.look()
+                return queue.look(
+                    lambda message: message_id is not None and message.is_named(message_id)
+                )
         except get_sdk_errors() as error:
             output.print_lines(f"the dead-letter queue could not be read: {translate_error(error)}")
-    return dead_letters.QueueSnapshot([], whole=False)
+    return dead_letters.QueueSnapshot(found=[], unseen="it could not be read")
 
 
 def _find_by_copy(

@@ -1,23 +1,30 @@
 """The command `redrive`."""
 
-from collections.abc import Callable
+from collections import Counter
 from typing import Annotated
 
 import typer
 
-from idempotent_lambda_toolkit.cli import dead_letters, decisions, records, times
+from idempotent_lambda_toolkit.cli import (
+    dead_letters,
+    redriving,
+    selecting,
+    stopping,
+    times,
+)
+from idempotent_lambda_toolkit.cli.aws_errors import translate_error
 from idempotent_lambda_toolkit.cli.command import (
     DryRun,
     Yes,
     describe_message,
     get_parts,
 )
-from idempotent_lambda_toolkit.cli.deployment import Deployment
-from idempotent_lambda_toolkit.cli.exit_codes import (
-    NotFoundError,
-    UsageError,
-)
-from idempotent_lambda_toolkit.cli.records import RecordSelector
+from idempotent_lambda_toolkit.cli.exit_codes import AwsRefusedError, NotFoundError, PartlyDoneError
+from idempotent_lambda_toolkit.cli.output import Output
+from idempotent_lambda_toolkit.cli.redriving import Redriven, Selection
+
+MOST_REASONS = 10
+"""The most reasons for refusal that are printed; ``--json`` has all."""
 
 
 def redrive(
@@ -25,8 +32,17 @@ def redrive(
     *,
     key: Annotated[str | None, typer.Option(help="Only messages with this key.")] = None,
     message_id: Annotated[str | None, typer.Option(help="Only this message.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only messages of this message group.")] = None,
+    excepted: Annotated[
+        list[str] | None,
+        typer.Option("--except", metavar="KEY|MESSAGE-ID", help="Leave these; repeatable."),
+    ] = None,
     parked: Annotated[
         bool, typer.Option("--parked", help="Also send copies of parked messages: they run.")
+    ] = False,
+    refused: Annotated[
+        bool,
+        typer.Option("--refused", help="Also send messages that the function cannot read."),
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of messages.")] = None,
     dry_run: DryRun = False,
@@ -34,58 +50,75 @@ def redrive(
 ) -> None:
     """Send the messages of the dead-letter queue back to the queue.
 
-    Copies of parked messages stay, unless you give --parked, --key or --message-id.
+    Copies of parked messages stay, unless you give --parked, --key or --message-id. Messages that
+    the function cannot read, such as those without a key, stay unless you give --refused or
+    --message-id.
     """
     deployment, output = get_parts(context)
     source, target = deployment.needed_dead_letter_queue_url, deployment.needed_queue_url
-    fits = _filter(deployment, key, message_id)
+    redriving.require_two_queues(deployment)
+    selection = Selection(
+        fits=selecting.select(
+            deployment, key=key, message_id=message_id, group=group, allow_id=dry_run or not yes
+        ),
+        excepted=selecting.except_for(deployment, excepted or []),
+        parked=parked or key is not None or message_id is not None,
+        refused=refused or message_id is not None,
+        message_id=message_id,
+        limit=limit,
+    )
     waiting = dead_letters.depth(deployment, source)["waiting"]
     if not dry_run:
         output.confirm(f"Send messages (about {waiting}) from {source} to {target}?", yes=yes)
     with output.show_progress("sending back", waiting) as seen:
-        done = decisions.redrive(
-            deployment,
-            fits,
-            parked=parked or key is not None or message_id is not None,
-            limit=limit,
-            dry_run=dry_run,
-            seen=seen,
-        )
-    now = times.now()
-    for message, new in done.moved:
-        output.print_lines(
-            f"{describe_message(message, None, now)} → {new or 'would be sent back'}"
-        )
-    output.print_lines(f"{len(done.moved)} {'to send' if dry_run else 'sent'} back to {target}")
-    if done.parked:
-        text = "resolve them one by one, or add --parked"
-        output.print_lines(f"copies of parked messages were not sent ({len(done.parked)}): {text}")
-    if done.foreign:
-        output.print_lines(f"messages of other queues were not sent ({len(done.foreign)})")
-    unseen = (
-        "" if done.whole else "; some messages are hidden by another receiver or by their group"
-    )
-    if (key or message_id) and not done.moved:
-        which = "matches" if done.whole else "that could be seen matches"
-        raise NotFoundError(f"no message in {source} {which}{unseen}", **done.plain())
-    if unseen:
-        output.print_lines(unseen.removeprefix("; "))
+        done = redriving.redrive(deployment, selection, dry_run=dry_run, seen=seen)
+    _print_result(output, done, target, dry_run=dry_run)
+    _require_done(done)
+    if (key or message_id or group) and not done.result.moved:
+        raise NotFoundError(f"no message to send matches; {done.describe()}", **done.plain())
     output.print_json(**done.plain(), dry_run=dry_run)
 
 
-def _filter(
-    deployment: Deployment, key: str | None, message_id: str | None
-) -> Callable[[dead_letters.DeadLetterMessage], bool]:
-    if key is None:
-        return lambda each: message_id is None or message_id in (each.id, each.first_id)
-    record = records.find(deployment, RecordSelector(key))
-    if deployment.key_rule is None and record is None:
-        text = "the keys of messages are not known without --function"
-        raise UsageError(f"{text}: set it, or use --message-id")
-    named = {record.id} if record else set(records.ids(deployment.namespace, key))
+def _print_result(output: Output, done: Redriven, target: str, *, dry_run: bool) -> None:
+    now = times.now()
+    for message, new in done.result.moved:
+        output.print_lines(
+            f"{describe_message(message, None, now)} → {new or 'would be sent back'}"
+        )
+    verb = "to send" if dry_run else "sent"
+    output.print_lines(f"{len(done.result.moved)} {verb} back to {target}")
+    if done.parked:
+        text = "resolve them one by one, or add --parked"
+        output.print_lines(f"copies of parked messages were not sent ({len(done.parked)}): {text}")
+    if done.refused:
+        text = "fix the cause and add --refused, or discard them"
+        output.print_lines(f"messages that are refused were not sent ({len(done.refused)}): {text}")
+        reasons = Counter(str(message.refusal) for message in done.refused)
+        for reason, count in reasons.most_common(MOST_REASONS):
+            output.print_lines(f"{count} messages: {reason}")
+    for name, count in done.excepted.items():
+        output.print_lines(f"messages left out by --except {name}: {count}")
+    if done.foreign:
+        output.print_lines(f"messages of other queues were not sent ({len(done.foreign)})")
+    if done.unseen:
+        output.print_lines(done.describe())
 
-    def fits(each: dead_letters.DeadLetterMessage) -> bool:
-        of_key = bool(named & each.record_ids) or (record is not None and each.is_copy_of(record))
-        return of_key and (message_id is None or message_id in (each.id, each.first_id))
 
-    return fits
+def _require_done(done: Redriven) -> None:
+    """Continue only if nothing has ended the redrive early.
+
+    Raises:
+        CommandError: a signal or an error has.
+    """
+    result = done.result
+    problems = result.explain()
+    if result.error:
+        problems.insert(0, str(translate_error(result.error) or result.error))
+    sent = f"messages sent back: {len(result.moved)}"
+    if done.stopped:
+        problems = [sent, *problems, "run the command again for the rest"]
+        raise stopping.build_error("; ".join(problems), **done.plain())
+    if problems and not (result.moved or result.undeleted or result.uncertain):
+        raise AwsRefusedError("; ".join([*problems, "nothing was sent"]), **done.plain())
+    if problems:
+        raise PartlyDoneError("; ".join([*problems, sent]), **done.plain())
