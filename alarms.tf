@@ -106,7 +106,7 @@ locals {
         "the side effects of the messages that it interrupted may happen twice. Find out why it is slow. Then lower",
         "the batch size, or raise the timeout.",
       ])
-      runbook = ["A run that left no line"]
+      runbook = ["A run is slow"]
     }
     errors = {
       namespace  = "AWS/Lambda"
@@ -163,7 +163,7 @@ locals {
         "throttled, fails at its start, or does not read the queue. In a FIFO queue, one message may hold up its",
         "group.",
       ])
-      runbook = ["A run that left no line", "A group is held up"]
+      runbook = ["A group is held up", "A run is slow"]
     }
     parked = {
       namespace  = local.metric_namespace
