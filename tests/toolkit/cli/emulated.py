@@ -1,6 +1,7 @@
 """Two queues in the emulator, and the command as a separate process."""
 
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,12 @@ class Stack:
             ids |= {entry["MessageId"] for entry in answer["Successful"]}
         return ids
 
+    def count(self, url: str) -> int:
+        """Return how many messages of a queue are waiting."""
+        name = "ApproximateNumberOfMessages"
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
     def drain(self, url: str) -> list[dict[str, Any]]:
         """Receive and delete all messages that are visible."""
         found = []
@@ -111,6 +118,10 @@ class Prepared:
         self._input.write("start\n")
         self._input.flush()
         return int(self._output.readline())
+
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return bool(select.select([self._output], [], [], 0)[0])
 
     def wait(self) -> int:
         """Wait for its end; return its exit code, negative after a signal."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor import gather
 from idempotent_lambda_toolkit.cli.doctor.checks import CHECKS, TOPICS
@@ -431,8 +432,8 @@ def test_skew(before: int, after: int, skew: int) -> None:
     """The skew is what one answer proves, whose Date has whole seconds and lies within the call."""
     date = "Thu, 01 Jan 1970 00:16:40 GMT"
     answer = {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
-    assert gather.skew_millis(answer, before, after) == skew
-    assert gather.skew_millis({}, before, after) is None
+    assert times.skew_millis(answer, before, after) == skew
+    assert times.skew_millis({}, before, after) is None
 
 
 def test_pollers_are_read_as_lambda_reports_them() -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,11 +57,11 @@ def test_one_prompt(consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatc
     """An operator is asked once, about the records that can be resolved."""
     consumer.put("orders#a", "PARKED")
     consumer.put("orders#b", "PARKED")
-    asked: list[str] = []
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.confirm", lambda text, **_: asked.append(text))
-    assert run("resolve", "a", "b", "c", "--completed").code != ExitCode.OK
-    assert asked == ["Resolve 2 records: mark them COMPLETED?"]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y"))
+    ended = run("resolve", "a", "b", "c", "--completed")
+    assert ended.code == ExitCode.PARTLY
+    assert ended.err.count("[y/N]") == 1
+    assert "Resolve 2 records: mark them COMPLETED? [y/N]" in ended.err
     assert statuses(consumer, "a", "b") == ["PARKED", "PARKED"]
 
 
@@ -107,8 +108,8 @@ def test_a_failure_in_between(
             raise denied
         return complete(deployment, record, *more)
 
-    def refuse(*_: Any) -> None:
-        raise denied
+    def refuse(_: Any, messages: list[Any]) -> list[tuple[Any, str]]:
+        return [(message, "not you") for message in messages]
 
     if fails == "write":
         monkeypatch.setattr(changes, "complete", failing)

@@ -191,7 +191,7 @@ class TestStreams:
     def test_ascii(self) -> None:
         """An encoding that lacks a character gets its number."""
         done = subprocess.run(
-            [sys.executable, "-m", "idempotent_lambda_toolkit.cli", "resolve", "--help"],
+            [sys.executable, "-m", "idempotent_lambda_toolkit.cli", "forget", "--help"],
             env={"PYTHONPATH": PATHS, "PYTHONIOENCODING": "latin-1"},
             capture_output=True,
             text=True,

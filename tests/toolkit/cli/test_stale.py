@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from idempotent_lambda.protocol.requests import Request
 
 from idempotent_lambda.clock import EpochMillis, Seconds
-from idempotent_lambda.protocol.claims import LostLease
+from idempotent_lambda.protocol.claims import LostLease, Request
 from idempotent_lambda.protocol.conditions import evaluate
 from idempotent_lambda.protocol.judgement import (
     explain_failed_completion,

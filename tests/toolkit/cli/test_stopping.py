@@ -39,7 +39,13 @@ def test_at_random_moments(emulator: Emulator, tmp_path: Path) -> None:
         for number, seed in SEEDS:
             ids = stack.fill(MESSAGES)
             process = command.start()
-            time.sleep(random.Random(seed).uniform(0.0, seconds))  # noqa: S311  # no secret
+            moment = random.Random(seed)  # noqa: S311  # no secret
+            if seed % 2:  # within the moves, however short they are beside the start
+                enough = moment.randrange(MESSAGES - 20)
+                while stack.count(stack.urls[1]) < enough and not command.has_ended():
+                    pass
+            else:
+                time.sleep(moment.uniform(0.0, seconds))
             with suppress(ProcessLookupError):  # it has ended
                 os.kill(process, number)
             code = command.wait()

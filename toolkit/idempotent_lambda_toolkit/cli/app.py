@@ -30,7 +30,7 @@ from idempotent_lambda_toolkit.cli.output import Output
 NAME = "idempotent-lambda"
 
 COMMANDS: Mapping[str, str] = {
-    "inspect": "Describe the record of a key, and its messages in the dead-letter queue.",
+    "inspect": "Describe the record of a key, its messages in the dead-letter queue, and its log.",
     "history": "Show the log lines of a key or a message in order of time, and then its record.",
     "list": "List the records of the namespace, the oldest first. Reads the whole table.",
     "stats": "Count the records by state, and the messages in both queues.",

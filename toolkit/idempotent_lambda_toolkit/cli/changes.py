@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, Final
 
 from idempotent_lambda.clock import Millis, Seconds
-from idempotent_lambda.pipeline.asking import make_owner
 from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import Record, Status
@@ -13,7 +12,6 @@ from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
-from idempotent_lambda_toolkit.cli.doctor.gather import skew_millis
 from idempotent_lambda_toolkit.cli.exit_codes import RefusedError
 from idempotent_lambda_toolkit.cli.records import plain, read_item, read_record, state
 
@@ -63,6 +61,8 @@ def complete(
     Raises:
         RefusedError: the record is neither parked nor stale, or has changed since it was shown.
     """
+    from idempotent_lambda.pipeline.asking import make_owner  # noqa: PLC0415  # not for --help
+
     require_resolvable(record)
     is_stale = record.status == Status.IN_PROGRESS
     if is_stale:
@@ -147,7 +147,7 @@ def require_lease_over(deployment: Deployment, record: Record) -> None:
     answer = deployment.client("dynamodb").get_item(
         TableName=deployment.table, Key={"id": {"S": record.id}}, ConsistentRead=True
     )
-    skew = skew_millis(answer, before, times.now())
+    skew = times.skew_millis(answer, before, times.now())
     _require_as_seen(record, read_item(answer.get("Item")))
     left = (record.lease_expires_at or 0) + AFTER_LEASE_MILLIS - (before - max(skew or 0, 0))
     if left > 0:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from idempotent_lambda.clock import EpochMillis, Millis
 from idempotent_lambda.errors import InvalidSettingsError
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda.queues import POSTPONED_AFTER_LEASE_MILLIS
 from idempotent_lambda.settings import Settings
 from idempotent_lambda_toolkit.cli import records, times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
@@ -107,6 +106,9 @@ def _describe_return(
         return "that was its last receive: SQS moves it to the dead-letter queue"
     back = line.logged_at + terms.visibility
     if record is not None and record.status == Status.IN_PROGRESS:
+        # --help does without the SDK.
+        from idempotent_lambda.queues import POSTPONED_AFTER_LEASE_MILLIS  # noqa: PLC0415
+
         back = max(back, (record.lease_expires_at or 0) + POSTPONED_AFTER_LEASE_MILLIS)
     if back <= now:
         text = f"it came back {times.moment(back, now)} at the latest"

@@ -200,7 +200,7 @@ def _choose(
             done.excepted.update(names)
         elif message.token is not None and not selection.parked:
             done.parked.append(message)
-        elif message.refusal is not None and not selection.refused:
+        elif message.token is None and message.refusal and not selection.refused:
             done.refused.append(message)
         elif limit is None or len(done.result.moved) + len(chosen) < limit:
             chosen.append(message)

@@ -1,7 +1,10 @@
 """Durations and times, as people write and read them."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from idempotent_lambda.clock import EpochMillis, Millis, SystemClock
 
@@ -52,3 +55,22 @@ def moment(at: int, since: int) -> str:
         if at <= since
         else f"{text} (in {describe_span(at - since)})"
     )
+
+
+def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | None:
+    """Return this machine's clock minus AWS's, as far as one answer proves a difference.
+
+    Args:
+        answer: the answer to any call; its Date is in whole seconds.
+        before: this machine's clock when the call began, in epoch milliseconds.
+        after: the clock when the call ended.
+
+    Returns:
+        Milliseconds, positive if this clock is fast; 0 if it may be right; None without a Date.
+    """
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if not date:
+        return None
+    second = int(parsedate_to_datetime(date).timestamp() * 1000)
+    least, most = before - (second + 1000), after - second
+    return least if least > 0 else min(most, 0)

@@ -46,7 +46,7 @@ def inspect(
     decorated: Decorated = None,
     record_id: RecordId = None,
 ) -> None:
-    """Describe the record of a key, its messages in the dead-letter queue, and its last log lines.
+    """Describe the record of a key, its messages in the dead-letter queue, and its log.
 
     The log is searched only for keys that are not completed, and for message ids.
     """

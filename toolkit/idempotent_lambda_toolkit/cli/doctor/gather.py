@@ -4,7 +4,6 @@ A fact that cannot be read is noted with the reason, and is not a failure.
 """
 
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -48,7 +47,7 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
     """
     before = times.now()
     function = deployment.function
-    skew = skew_millis(function, before, times.now())
+    skew = times.skew_millis(function, before, times.now())
     read = Reader({}, {})
     if skew is None:
         read.unknown["clock"] = "the answer has no Date"
@@ -111,25 +110,6 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
         unknown=read.unknown,
         missing=read.missing,
     )
-
-
-def skew_millis(answer: Mapping[str, Any], before: int, after: int) -> int | None:
-    """Return this machine's clock minus AWS's, as far as one answer proves a difference.
-
-    Args:
-        answer: the answer to any call; its Date is in whole seconds.
-        before: this machine's clock when the call began, in epoch milliseconds.
-        after: the clock when the call ended.
-
-    Returns:
-        Milliseconds, positive if this clock is fast; 0 if it may be right; None without a Date.
-    """
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if not date:
-        return None
-    second = int(parsedate_to_datetime(date).timestamp() * 1000)
-    least, most = before - (second + 1000), after - second
-    return least if least > 0 else min(most, 0)
 
 
 def _handler(function: Mapping[str, Any]) -> str:
