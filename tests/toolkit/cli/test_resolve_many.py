@@ -57,9 +57,9 @@ def test_one_prompt(consumer: Consumer, run: Run, monkeypatch: pytest.MonkeyPatc
     """An operator is asked once, about the records that can be resolved."""
     consumer.put("orders#a", "PARKED")
     consumer.put("orders#b", "PARKED")
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "y"))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: "n"))
     ended = run("resolve", "a", "b", "c", "--completed")
-    assert ended.code == ExitCode.PARTLY
+    assert ended.code == ExitCode.DECLINED
     assert ended.err.count("[y/N]") == 1
     assert "Resolve 2 records: mark them COMPLETED? [y/N]" in ended.err
     assert statuses(consumer, "a", "b") == ["PARKED", "PARKED"]

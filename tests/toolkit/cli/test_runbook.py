@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import re
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -46,7 +48,10 @@ def lines() -> list[dict[str, Any]]:
     object.__setattr__(harness.consumer, "observer", observer)
     harness.behaviour["a"] = raising(ValueError("no"))
     harness.behaviour["b"] = raising(PermanentFailure("never"))
-    harness.deliver("a", "b", "c")
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    trace = {"_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0"}
+    with patch.dict(os.environ, trace):
+        harness.deliver("a", "b", "c")
     observer.report_batch_calls_unavailable(
         StoreRefusedError("AccessDenied", "denied", maybe_written=False)
     )

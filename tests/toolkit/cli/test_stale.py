@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from idempotent_lambda.clock import EpochMillis, Seconds
+from idempotent_lambda.pipeline import asking
 from idempotent_lambda.protocol.claims import LostLease, Request
 from idempotent_lambda.protocol.conditions import evaluate
 from idempotent_lambda.protocol.judgement import (
@@ -13,7 +14,7 @@ from idempotent_lambda.protocol.judgement import (
     explain_failed_release,
 )
 from idempotent_lambda.protocol.record import IS_OWNED, Owner
-from idempotent_lambda_toolkit.cli import changes, records, times
+from idempotent_lambda_toolkit.cli import records, times
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run
@@ -113,7 +114,7 @@ def test_a_changed_record_is_left(
         else:
             consumer.put("orders#ORDER-1", **({"status": "IN_PROGRESS", **STALE} | change))
 
-    owner, name = (records, "describe") if moment == "shown" else (changes, "make_owner")
+    owner, name = (records, "describe") if moment == "shown" else (asking, "make_owner")
     original = getattr(owner, name)
 
     def changed_behind_it(*arguments: Any) -> Any:

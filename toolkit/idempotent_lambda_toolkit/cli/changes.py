@@ -8,7 +8,6 @@ from idempotent_lambda.clock import Millis, Seconds
 from idempotent_lambda.protocol.claims import Request
 from idempotent_lambda.protocol.conditions import EXPRESSION, And, Compare, evaluate, render
 from idempotent_lambda.protocol.record import Record, Status
-from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.aws_errors import get_sdk_errors
 from idempotent_lambda_toolkit.cli.deployment import Deployment
@@ -198,6 +197,8 @@ def _write(
     **call: Any,
 ) -> None:
     """Write ``values``, by name, or delete the record, if it is as it was shown."""
+    from idempotent_lambda.store.items import encode_value  # noqa: PLC0415  # not for --help
+
     condition = render(_as_seen(record), EXPRESSION)
     seen = {f":{name}": encode_value(value) for name, value in _values_seen(record).items()}
     new = {f":new_{name}": encode_value(value) for name, value in (values or {}).items()}

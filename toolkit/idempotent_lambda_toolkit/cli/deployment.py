@@ -133,7 +133,6 @@ class Deployment:
             each["EventSourceArn"]
             for each in self.mappings
             if each.get("EventSourceArn", "").split(":")[2:3] == ["sqs"]
-            and each["EventSourceArn"].split(":")[-2:] != dead_letters
         ]
         arns = [arn for arn in arns if arn.split(":")[-2:] != dead_letters] or arns
         if len(set(arns)) > 1:
