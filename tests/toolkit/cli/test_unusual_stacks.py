@@ -195,3 +195,22 @@ def test_filters_that_may_not_be_decrypted(run: Run, answers: Answers) -> None:
     assert answer["findings"] == []
     assert "ask for kms:Decrypt" in answer["not_checked"]["filters"]
     assert "filters" not in answer["checked"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "fact"),
+    [
+        ("DescribeTable", {"Table": None}, "table"),
+        ("GetQueueAttributes", {"Attributes": {}}, "queue"),
+        ("ListEventSourceMappings", {"EventSourceMappings": None}, "mappings"),
+    ],
+)
+def test_an_answer_that_lacks_its_parts(
+    operation: str, answer: Any, fact: str, run: Run, answers: Answers
+) -> None:
+    """An answer without what AWS documents makes a fact unknown, and does not end the command."""
+    STACKS["standard"](answers)
+    answers.add(operation, **answer)
+    ended = run("doctor", "--json")
+    assert fact in ended.answer["not_checked"]
+    assert ended.code == ExitCode.COULD_NOT_CHECK
