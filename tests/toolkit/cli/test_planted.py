@@ -239,10 +239,22 @@ def only_fatal_lines(stack: Stack) -> None:
     stack.answers.add("GetFunctionConfiguration", LoggingConfig=config)
 
 
+@plant("key-root", FAILURE, says="wrapped.MessageId")
+def key_of_a_wrapper_that_stays(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html."""
+    stack.change_variables(IDEMPOTENCY_KEY="wrapped.MessageId")
+
+
+@plant("key-root", FAILURE, says="attributes.MessageDeduplicationId")
+def key_of_a_fifo_queue(stack: Stack) -> None:
+    """Only messages of a FIFO queue have a deduplication id."""
+    stack.change_variables(IDEMPOTENCY_KEY="attributes.MessageDeduplicationId")
+
+
 @plant("log-class", FAILURE, on="FIFO")
 def log_class_without_metrics(stack: Stack) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html."""
-    stack.change_variables(IDEMPOTENCY_METRICS="on")
+    stack.change_variables(IDEMPOTENCY_METRICS="by_decorated_name")
     group = {"logGroupName": "/aws/lambda/orders", "logGroupClass": "INFREQUENT_ACCESS"}
     stack.answers.add("DescribeLogGroups", logGroups=[group])
 

@@ -183,6 +183,28 @@ def copies_go_to_the_queue(stack: Stack) -> None:
     stack.change_variables(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=stack.consumer.queue_url)
 
 
+@plant("dead-letter-url", FAILURE)
+def copies_go_to_another_account(stack: Stack) -> None:
+    """The queue for copies has the right name in another account."""
+    url = stack.consumer.dead_letter_queue_url.replace(ACCOUNT, "999999999999")
+    stack.change_variables(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=url)
+
+
+@plant("dead-letter-url", FAILURE)
+def copies_go_to_another_region(stack: Stack) -> None:
+    """The queue for copies has the right name in another Region."""
+    url = stack.consumer.dead_letter_queue_url.replace(REGION, "us-east-1")
+    stack.change_variables(IDEMPOTENCY_DEAD_LETTER_QUEUE_URL=url)
+
+
+@plant("existence", FAILURE, says="no role")
+def role_is_gone(stack: Stack) -> None:
+    """Lambda keeps the ARN of a role that somebody has deleted."""
+    iam = stack.client("iam")
+    iam.delete_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
+    iam.delete_role(RoleName="orders")
+
+
 @plant("mapping", WARNING, says="USER_INITIATED")
 def mapping_is_disabled(stack: Stack) -> None:
     """Somebody switched the mapping off."""

@@ -10,6 +10,7 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 from .answers import Answers, Ask
 from .changes import (
     ROLE,
+    TABLE_ARN,
     add_stream,
     allow_redrive,
     change_dead_letter_queue,
@@ -85,9 +86,35 @@ def report_to_kafka(stack: Stack) -> None:
     add_stream(stack, DestinationConfig={"OnFailure": {"Destination": "kafka://reports"}})
 
 
+def name_the_table_by_its_arn(stack: Stack) -> None:
+    """The variable has the table's ARN, and the role may use this table only."""
+    stack.change_variables(IDEMPOTENCY_TABLE=TABLE_ARN)
+    iam = stack.client("iam")
+    policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
+    statements = policy["PolicyDocument"]["Statement"]
+    statements[0]["Resource"] = TABLE_ARN
+    iam.put_role_policy(
+        RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=document(*statements)
+    )
+
+
+def set_a_variable_of_the_user(stack: Stack) -> None:
+    """A variable of the user's has a name that only begins like the package's."""
+    stack.change_variables(IDEMPOTENT_WRITES="1")
+
+
+def read_the_queue_without_the_entry_point(stack: Stack) -> None:
+    """The handler of the user reads the queue, and calls decorated functions."""
+    stack.change_function(Handler="orders.handler")
+    stack.change_variables(IDEMPOTENCY_PROCESSOR=None, IDEMPOTENCY_MAX_RECEIVE_COUNT=None)
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        name_the_table_by_its_arn,
+        set_a_variable_of_the_user,
+        read_the_queue_without_the_entry_point,
         report_to_kafka,
         close_to_plain_http,
         close_to_other_roles,
@@ -168,3 +195,22 @@ def test_filters_that_may_not_be_decrypted(run: Run, answers: Answers) -> None:
     assert answer["findings"] == []
     assert "ask for kms:Decrypt" in answer["not_checked"]["filters"]
     assert "filters" not in answer["checked"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "fact"),
+    [
+        ("DescribeTable", {"Table": None}, "table"),
+        ("GetQueueAttributes", {"Attributes": {}}, "queue"),
+        ("ListEventSourceMappings", {"EventSourceMappings": None}, "mappings"),
+    ],
+)
+def test_an_answer_that_lacks_its_parts(
+    operation: str, answer: Any, fact: str, run: Run, answers: Answers
+) -> None:
+    """An answer without what AWS documents makes a fact unknown, and does not end the command."""
+    STACKS["standard"](answers)
+    answers.add(operation, **answer)
+    ended = run("doctor", "--json")
+    assert fact in ended.answer["not_checked"]
+    assert ended.code == ExitCode.COULD_NOT_CHECK

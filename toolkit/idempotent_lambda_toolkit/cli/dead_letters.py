@@ -194,6 +194,7 @@ class ReceivedMessages:
         self._groups: dict[str, str] = {}
         self._known: set[str] = set()
         self._blocked: set[str] = set()
+        self._deleted: set[str] = set()
         names = ["QueueArn", *_DEPTHS.values()]
         answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         attributes = answer["Attributes"]
@@ -283,6 +284,9 @@ class ReceivedMessages:
         found = [self._read_message(raw) for raw in answer.get("Messages", [])]
         self._receipts |= {message.id: message.raw["ReceiptHandle"] for message in found}
         self._groups |= {message.id: message.group or "" for message in found}
+        # SQS may deliver a deleted message again, and the sent one is another message:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html
+        self.delete(message for message in found if message.id in self._deleted)
         return found
 
     def send_back(self, messages: Sequence[DeadLetterMessage]) -> MoveResult:
@@ -292,7 +296,8 @@ class ReceivedMessages:
         """
         result = MoveResult()
         for some in sending.split(messages):
-            self._keep_hidden()
+            with suppress(*get_sdk_errors()):  # what reappears is deleted all the same
+                self._keep_hidden()
             sent = sending.send(
                 self._client, self._deployment.needed_queue_url, some, self._blocked
             )
@@ -313,6 +318,7 @@ class ReceivedMessages:
             for message in some:
                 if message.id not in kept:
                     del self._receipts[message.id]
+                    self._deleted.add(message.id)
             left += failed
         return left
 

@@ -15,8 +15,7 @@ from idempotent_lambda_toolkit.cli.dead_letters import (
 )
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.exit_codes import UsageError
-
-MessageFilter = Callable[[DeadLetterMessage], bool]
+from idempotent_lambda_toolkit.cli.selecting import MessageFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor.gather_function import gather_function
@@ -163,7 +165,17 @@ def _read_permissions(
     policies: Mapping[str, Sequence[Statement]],
 ) -> Permissions | None:
     role = deployment.function["Role"]
-    found = read("permissions", lambda: find_permissions(deployment, role, requests, policies))
+
+    def ask() -> Permissions | None:
+        try:
+            return find_permissions(deployment, role, requests, policies)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchEntity":
+                raise
+            read.missing["role"] = str(error)
+            return None
+
+    found = read("permissions", ask)
     if found and found.undecided:
         read.unknown["permissions"] = "; ".join(found.undecided)
     return found
@@ -177,6 +189,8 @@ def _read_reserved_concurrency(deployment: Deployment, function: Mapping[str, An
     return reserved
 
 
-def _table_arn(function: Mapping[str, Any], name: str | None) -> str:
+def _table_arn(function: Mapping[str, Any], name: str) -> str:
+    if name.startswith("arn:"):
+        return name
     _, partition, _, region, account, *_ = function["FunctionArn"].split(":")
     return f"arn:{partition}:dynamodb:{region}:{account}:table/{name}"

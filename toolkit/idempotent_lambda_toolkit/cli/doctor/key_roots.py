@@ -35,21 +35,26 @@ BODY_IS_RECORD = ("dynamodb", "s3")
 Path = tuple[str, ...]
 
 
-def find_foreign_part(expression: str, source: str) -> str | None:
+def find_foreign_part(
+    expression: str, source: str, absent: frozenset[str] = frozenset()
+) -> str | None:
     """Return the part of an expression that no message of a source has; None if there is none.
 
-    Only the first two names of each path are compared. ``@`` and ``*`` find any field.
+    Only the first two names of each path are compared. ``@`` and ``*`` find any field. ``absent``
+    has further names, or two with a dot, that no message of this queue has.
     """
     tree = jmespath.compile(expression).parsed
     parts = tree["children"] if tree["type"] == "multi_select_list" else [tree]
     for part in parts:
         paths = _find_paths(part)
-        if paths and not any(_can_exist(path, source) for path in paths):
+        if paths and not any(_can_exist(path, source, absent) for path in paths):
             return ", ".join(sorted(".".join(path) for path in paths))
     return None
 
 
-def _can_exist(path: Path, source: str) -> bool:
+def _can_exist(path: Path, source: str, absent: frozenset[str]) -> bool:
+    if path and not absent.isdisjoint({path[0], ".".join(path)}):
+        return False
     first, second, *_ = (*path, "*", "*")
     if first not in ("*", *MESSAGE_FIELDS, *RECORD_FIELDS[source]):
         return False

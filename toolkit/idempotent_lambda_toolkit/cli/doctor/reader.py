@@ -26,11 +26,14 @@ class Reader:
         self.unknown, self.missing = unknown, missing
 
     def __call__(self, what: str, ask: Callable[[], T]) -> T | None:
-        """Return the answer; None if it cannot be read."""
+        """Return the answer; None if it cannot be read, or lacks what AWS documents."""
         try:
             return ask()
         except (BotoCoreError, ClientError, CommandError) as error:
             found = translate_error(error) or error
             absent = isinstance(found, NotFoundError) and what in PARTS
             (self.missing if absent else self.unknown)[what] = str(found)
+            return None
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            self.unknown[what] = f"the answer of AWS is not as documented: {error!r}"
             return None

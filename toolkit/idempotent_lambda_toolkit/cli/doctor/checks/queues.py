@@ -1,5 +1,6 @@
 """The queue and its dead-letter queue."""
 
+import re
 from collections.abc import Iterator
 from math import ceil
 
@@ -10,6 +11,8 @@ from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory, parse_whol
 LEAST_RECEIVES = 3
 MAX_RETENTION_SECONDS = 1_209_600
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
+
+_REGION = re.compile(r"//(?:sqs(?:-fips)?\.([\w-]+)|([\w-]+)\.queue)\.amazonaws\.")
 
 VISIBILITY_FACTOR = 6
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
@@ -67,10 +70,20 @@ def _dead_letter_url(inventory: Inventory) -> Iterator[Finding]:
     target = inventory.queue.dead_letter_arn if inventory.queue else None
     if inventory.shares_dead_letter_queue:
         return
-    if target and target.split(":")[-1] != url.rsplit("/", 1)[-1]:
+    if target and not _is_queue(target, url):
         value = f"copies go to {url}, but the redrive policy names {target}"
         remedy = "apply the module again, or correct queue.existing.dead_letter_queue"
         yield failure(value, "both must name the same dead-letter queue", remedy)
+
+
+def _is_queue(arn: str, url: str) -> bool:
+    """Whether a queue's URL is the one of an ARN, as far as the URL names account and Region.
+
+    https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+    """
+    region, account, name = arn.split(":")[3:]
+    in_url = _REGION.search(url)
+    return url.split("/")[-2:] == [account, name] and (not in_url or region in in_url.groups())
 
 
 def _dead_letter_retention(inventory: Inventory) -> Iterator[Finding]:
@@ -108,7 +121,7 @@ def _max_receive_count(inventory: Inventory) -> Iterator[Finding]:
         remedy = "raise maxReceiveCount in the redrive policy"
         rule = f"at least {LEAST_RECEIVES}: a delivery that meets a live claim uses one up, too"
         yield failure(f"maxReceiveCount is {found}", rule, remedy)
-    elif said is not None and said != found:
+    elif said is not None and said != found and inventory.uses_entry_point:
         value = f"maxReceiveCount is {found}, IDEMPOTENCY_MAX_RECEIVE_COUNT is {said}"
         rule = "the function must know which receive is the last"
         yield warning(value, rule, "apply the module again, or correct queue.existing")

@@ -23,7 +23,7 @@ def _source(inventory: Inventory) -> Iterator[Finding]:
 
 
 def _own_stream(inventory: Inventory) -> Iterator[Finding]:
-    name = inventory.environment.get("IDEMPOTENCY_TABLE")
+    name = inventory.environment.get("IDEMPOTENCY_TABLE", "").split("table/")[-1]
     own = [*inventory.function_arn.split(":")[3:5], f"table/{name}"]
     for mapping in _streams(inventory):
         if mapping.source_arn.split("/stream/")[0].split(":")[3:] == own:

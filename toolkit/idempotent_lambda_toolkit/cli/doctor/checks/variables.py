@@ -46,7 +46,8 @@ def list_known_variables() -> list[str]:
 def find_misspelled(inventory: Inventory) -> Mapping[str, str]:
     """Return the unknown variables, each with the known one that it seems to be, or ``""``.
 
-    A known variable that is set as well is not meant.
+    A known variable that is set as well is not meant. A variable without the prefix of all names,
+    and like none of them, is the user's.
     """
     known, environment = list_known_variables(), inventory.environment
     unset = {name.removeprefix(PREFIX): name for name in known if name not in environment}
@@ -54,7 +55,8 @@ def find_misspelled(inventory: Inventory) -> Mapping[str, str]:
     for name in environment:
         if name not in known and (parts := _SIMILAR_NAME.fullmatch(name)):
             nearest = difflib.get_close_matches(parts[1].upper(), unset, n=1, cutoff=LEAST_RATIO)
-            found[name] = unset[nearest[0]] if nearest else ""
+            if nearest or name.startswith(PREFIX):
+                found[name] = unset[nearest[0]] if nearest else ""
     return found
 
 
@@ -108,12 +110,28 @@ def _key_root(inventory: Inventory) -> Iterator[Finding]:
     except ValueError:
         return  # the settings say so
     for source in inventory.function.sources:
-        part = find_foreign_part(expression, source) if source in RECORD_FIELDS else None
+        absent = _list_absent(inventory, source)
+        part = find_foreign_part(expression, source, absent) if source in RECORD_FIELDS else None
         if part is not None:
             value = f"IDEMPOTENCY_KEY is {expression!r}, and no message of {source} has {part}"
             rule = "every message needs the key: one without it is refused"
             remedy = "begin with body, message_attributes, wrapped or a field of the record"
             yield failure(value, rule, f"{remedy} (docs/sources.md)")
+
+
+def _list_absent(inventory: Inventory, source: str) -> frozenset[str]:
+    """List what the messages of a source lack with these settings, as the first names of a path.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    if source != "sqs":
+        return frozenset()
+    absent = set()
+    if not inventory.environment.get("IDEMPOTENCY_UNWRAP"):
+        absent.add("wrapped")
+    if inventory.queue and not inventory.queue.is_fifo:
+        absent |= {"attributes.MessageDeduplicationId", "attributes.SequenceNumber"}
+    return frozenset(absent)
 
 
 CHECKS: Checks = {
