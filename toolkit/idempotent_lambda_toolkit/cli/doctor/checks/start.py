@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from idempotent_lambda.settings import METRICS_CHOICES
 from idempotent_lambda_toolkit.cli.doctor.findings import Checks, Finding, failure, note, warning
 from idempotent_lambda_toolkit.cli.doctor.function_facts import LATEST
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory
@@ -102,7 +103,7 @@ def _log_level(inventory: Inventory) -> Iterator[Finding]:
 
 
 def _log_class(inventory: Inventory) -> Iterator[Finding]:
-    has_metrics = inventory.environment.get("IDEMPOTENCY_METRICS") == "on"
+    has_metrics = inventory.environment.get("IDEMPOTENCY_METRICS") in METRICS_CHOICES[1:]
     if inventory.function.log_class == "INFREQUENT_ACCESS" and has_metrics:
         rule = "CloudWatch makes no metrics from the lines of this class, so no alarm can fire"
         remedy = "create a log group of class STANDARD, and use it"
