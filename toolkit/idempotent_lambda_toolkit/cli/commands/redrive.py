@@ -95,7 +95,7 @@ def _print_result(output: Output, done: Redriven, target: str, *, dry_run: bool)
         output.print_lines(f"messages that are refused were not sent ({len(done.refused)}): {text}")
         reasons = Counter(str(message.refusal) for message in done.refused)
         for reason, count in reasons.most_common(MOST_REASONS):
-            output.print_lines(f"{count} messages: {reason}")
+            output.print_lines(f"  {count} of them: {reason}")
     for name, count in done.excepted.items():
         output.print_lines(f"messages left out by --except {name}: {count}")
     if done.foreign:
