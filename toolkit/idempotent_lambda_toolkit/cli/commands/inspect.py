@@ -48,7 +48,7 @@ def inspect(
 ) -> None:
     """Describe the record of a key, its messages in the dead-letter queue, and its log.
 
-    The log is searched only for keys that are not completed, and for message ids.
+    The log is searched only for message ids, and for keys that may run again.
     """
     deployment, output = get_parts(context)
     selector = RecordSelector(key, decorated, record_id, allow_id=True)
