@@ -22,7 +22,7 @@ variable "idempotency" {
       month, and AWS charges only the hours in which it has a value. When null, the package writes them if
       `dashboard` or one of the alarms `lost_leases`, `parked`, `table_unavailable` and `takeovers` needs them, or if
       `metrics_by_decorated_name` is true.
-    - `metrics_by_decorated_name`: whether CloudWatch also has the metrics of each decorated function apart, by its
+    - `metrics_by_decorated_name`: whether CloudWatch also has separate metrics for each decorated function, by its
       `name`. Each name costs as much as the function's metrics.
     - `minimum_remaining_seconds` (more than 0 s, below the timeout less half a second): the function starts no
       message when less time than this is left before its timeout.

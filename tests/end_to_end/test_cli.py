@@ -252,7 +252,7 @@ def look(stack: Stack) -> None:
     assert "copy of a parked message" in reported
     assert "0 records" in stack.documented("list --status parked --older-than 15m").out
     reported = stack.documented("stats").out
-    assert "dead letter queue: about 1 waiting" in reported
+    assert "dead-letter queue: about 1 waiting" in reported
     answer = stack.run("--function", "orders", "stats", "--json").answer
     assert answer["records"] == {"parked": 1, "completed": 1}
     # By the message's id, which the log knows.

@@ -219,5 +219,5 @@ def test_refused_messages_stay(consumer: Consumer, run: Run) -> None:
     assert [each["record_ids"] for each in ended.answer["moved"]] == [["orders#A"]]
     assert ended.answer["left"]["refused"] == 1
     assert "the body is a text" in ended.answer["refused"][0]["refusal"]
-    assert "1 messages: " in ended.err
+    assert "  1 of them: " in ended.err
     assert len(run("redrive", "--refused", "--yes", "--json").answer["moved"]) == 1

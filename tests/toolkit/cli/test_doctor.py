@@ -141,7 +141,7 @@ PLANTED: dict[str, tuple[Inventory, Severity]] = {
     "log-level": (with_function(log_level="FATAL"), WARNING),
     "log-class": (
         replace(
-            with_environment(IDEMPOTENCY_METRICS="on"),
+            with_environment(IDEMPOTENCY_METRICS="by_decorated_name"),
             function=replace(HEALTHY.function, log_class="INFREQUENT_ACCESS"),
         ),
         FAILURE,

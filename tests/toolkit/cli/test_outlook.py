@@ -66,8 +66,12 @@ class TestMessageInTheQueue:
     def test_by_its_id(self, consumer: Consumer, run: Run) -> None:
         """A message id leads to its lines, also if its key has no record, or if it has no key."""
         write_lines(consumer, {}, {"message_id": "77aa", "key": None, "outcome": "rejected"})
-        assert "message 4f5b: failed" in run("inspect", "4f5b").out
+        ended = run("inspect", "4f5b")
+        assert "no record of 'ORDER-1': the next delivery runs" in ended.out
+        assert "message 4f5b: failed" in ended.out
         ended = run("inspect", "77aa")
+        assert "the message has no key" in ended.out
+        assert "the next delivery runs" not in ended.out
         assert "message 77aa: rejected" in ended.out
         assert "4f5b" not in ended.out
 
@@ -84,6 +88,11 @@ class TestMessageInTheQueue:
         consumer.put("orders#VICTIM", "PARKED")
         write_lines(consumer, {"key": "orders#VICTIM"})
         assert run("inspect", "4f5b", "--json").answer["record"] is None
+
+    def test_a_log_that_cannot_be_read(self, consumer: Consumer, run: Run) -> None:
+        """A key without a record or a log has one line about the log, and one error."""
+        assert consumer.record("orders#ORDER-1") is None
+        assert run("inspect", "ORDER-1").out.count("could not be searched") == 1
 
     def test_a_queue_that_cannot_be_read(self, consumer: Consumer, run: Run) -> None:
         """Without the settings of the queue, the line is shown, and the output says why."""

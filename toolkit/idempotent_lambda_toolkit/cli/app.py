@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "list": "List the records of the namespace, the oldest first. Reads the whole table.",
     "stats": "Count the records by state, and the messages in both queues.",
     "forget": "Delete the completed or parked record of a key, so that its next delivery runs.",
-    "resolve": "Decide what happens to parked keys, or to stale ones: --completed or --retry.",
+    "resolve": "Mark parked or stale records as completed, or retry parked ones.",
     "redrive": "Send the messages of the dead-letter queue back to the queue.",
     "discard": "Delete a message from the dead-letter queue. It is gone, and never runs.",
     "doctor": "Check the deployed stack: settings, function, table, queues, mappings, permissions.",
@@ -78,17 +78,23 @@ def every_command(
             help="The Lambda function; its configuration names table and queues.",
         ),
     ] = None,
-    table: Annotated[str | None, typer.Option(help="The table of records.")] = None,
-    namespace: Annotated[str | None, typer.Option(help="The namespace of the keys.")] = None,
-    queue_url: Annotated[str | None, typer.Option(help="The URL of the queue.")] = None,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="The table of records.")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The namespace of the keys.")
+    ] = None,
+    queue_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The URL of the queue.")
+    ] = None,
     dead_letter_queue_url: Annotated[
-        str | None, typer.Option(help="The URL of its dead-letter queue.")
+        str | None, typer.Option(metavar="URL", help="The URL of its dead-letter queue.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="As in the AWS CLI.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="As in the AWS CLI.")] = None,
     region: Annotated[
-        str | None, typer.Option(envvar="AWS_REGION", help="As in the AWS CLI.")
+        str | None, typer.Option(metavar="NAME", envvar="AWS_REGION", help="As in the AWS CLI.")
     ] = None,
-    endpoint_url: Annotated[str | None, typer.Option(help="As in the AWS CLI.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="As in the AWS CLI.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
@@ -100,7 +106,7 @@ def every_command(
         typer.Option("--version", is_eager=True, callback=print_version, help="Show the version."),
     ] = False,
 ) -> None:
-    """Inspect the records of an idempotent consumer, settle parked keys, and check its stack.
+    """Inspect the records of an idempotent consumer, resolve them, and check its deployment.
 
     These options, but for --version, may come before or after the name of a command.
     """

@@ -20,7 +20,7 @@ Key = Annotated[
     typer.Argument(
         metavar="KEY",
         help="The key as the log shows it, in single quotes: text, JSON of any other key, or "
-        "sha256:…. Options end at --.",
+        "sha256:…. -- ends the options.",
     ),
 ]
 Decorated = Annotated[

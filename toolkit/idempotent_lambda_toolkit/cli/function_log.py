@@ -58,6 +58,12 @@ class LogLine:
         return self.fields.get("acknowledged") is True
 
     @property
+    def key(self) -> str | None:
+        """The key as the log shows it; None if the message has none."""
+        key = self.fields.get("key")
+        return key if type(key) is str and key else None
+
+    @property
     def receive_count(self) -> int | None:
         """How often SQS had delivered the message; None if that is not known."""
         count = self.fields.get("receive_count")
@@ -182,8 +188,7 @@ def find_logged(
     Raises:
         UsageError, RefusedError: see `records.find`.
     """
-    key = line.fields.get("key")
-    return find(deployment, RecordSelector(key, decorated)) if type(key) is str and key else None
+    return find(deployment, RecordSelector(line.key, decorated)) if line.key else None
 
 
 def _read_lines(page: Mapping[str, Any]) -> Iterator[LogLine]:

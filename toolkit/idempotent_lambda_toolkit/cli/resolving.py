@@ -61,7 +61,7 @@ def resolve_one(
         )
     for message in (*copies.unlocking, *copies.others):
         output.print_lines(f"in the dead-letter queue: {describe_message(message, record, now)}")
-    output.print_lines(f"the dead-letter queue: {copies.snapshot.describe()}")
+    output.print_lines(copies.snapshot.describe())
     plan = _describe_plan(record, copies, completed=decision.completed)
     output.print_lines(f"to do: {plan}")
     before = records.plain(record, now)

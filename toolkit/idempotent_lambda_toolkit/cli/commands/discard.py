@@ -35,8 +35,12 @@ SHOWN_CHARACTERS = 1000
 def discard(
     context: typer.Context,
     *,
-    key: Annotated[str | None, typer.Option(help="The messages with this key.")] = None,
-    message_id: Annotated[str | None, typer.Option(help="The message with this id.")] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The messages with this key.")
+    ] = None,
+    message_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The message with this id.")
+    ] = None,
     show_body: Annotated[
         bool, typer.Option("--show-body", help="Show the beginning of each body.")
     ] = False,

@@ -48,19 +48,21 @@ def inspect(
 ) -> None:
     """Describe the record of a key, its messages in the dead-letter queue, and its log.
 
-    The log is searched only for keys that are not completed, and for message ids.
+    The log is searched only for message ids, and for keys that may run again.
     """
     deployment, output = get_parts(context)
     selector = RecordSelector(key, decorated, record_id, allow_id=True)
     record = records.find(deployment, selector)
     found = _look_into_queue(deployment, output, key)
     by_id = [each for each in found.found if key is not None and key in (each.id, each.first_id)]
-    lines: list[LogLine] = []
+    lines: list[LogLine] | None = []
+    name: str | None = str(selector)
     if record is None:
         record = _find_by_copy(deployment, by_id)
     if record is None and key is not None and decorated is None:
         lines = _search_log(deployment, output, LineSelector(message_id=key))
-        record = find_logged(deployment, lines[-1]) if lines else None
+        if lines:
+            record, name = find_logged(deployment, lines[-1]), lines[-1].key
     named = {record.id} if record else set(records.list_ids(deployment.namespace, selector))
     messages = [
         each
@@ -69,7 +71,7 @@ def inspect(
         or named & each.record_ids
         or (record is not None and each.is_copy_of(record))
     ]
-    if not lines and not messages and _is_open(record):
+    if lines == [] and not messages and _is_open(record):
         shown = [key] if key is not None and record is None else []
         wanted = LineSelector.for_records(named, shown, decorated)
         lines = _search_log(deployment, output, wanted)
@@ -77,9 +79,7 @@ def inspect(
         _explain_missing(deployment, selector)
     now = times.now()
     if record is None:
-        refused = bool(messages) and all(each.refusal for each in messages)
-        runs = "" if refused else ": the next delivery runs"
-        output.print_lines(f"no record of '{selector}'{runs}")
+        output.print_lines(_describe_absence(name, messages))
     else:
         outlook = describe_outlook(deployment, record)
         output.print_lines(*records.explain_id(selector, record))
@@ -95,8 +95,15 @@ def inspect(
         record=records.plain(record, now),
         dead_letters=[each.plain() for each in messages],
         dead_letters_whole=found.whole,
-        lines=[line.plain() for line in lines],
+        lines=[line.plain() for line in lines or []],
     )
+
+
+def _describe_absence(name: str | None, messages: list[dead_letters.DeadLetterMessage]) -> str:
+    if name is None:
+        return "the message has no key, so it has no record"
+    refused = bool(messages) and all(each.refusal for each in messages)
+    return f"no record of '{name}'" + ("" if refused else ": the next delivery runs")
 
 
 def _is_open(record: Record | None) -> bool:
@@ -134,8 +141,10 @@ def _find_by_copy(
     return None
 
 
-def _search_log(deployment: Deployment, output: Output, selector: LineSelector) -> list[LogLine]:
-    """Search the log; print the reason if it cannot be read. There is none without a function."""
+def _search_log(
+    deployment: Deployment, output: Output, selector: LineSelector
+) -> list[LogLine] | None:
+    """Search the log. If it cannot be read, print the reason and return None."""
     if deployment.log_group is None:
         return []
     since = EpochMillis(times.now() - SEARCHED_MILLIS)
@@ -143,7 +152,7 @@ def _search_log(deployment: Deployment, output: Output, selector: LineSelector) 
         return search_log(deployment, selector, since=since, limit=LINES_OF_LOG).lines
     except get_sdk_errors() as error:
         output.print_lines(f"the log could not be searched: {translate_error(error)}")
-        return []
+        return None
 
 
 def _read_terms(deployment: Deployment, output: Output) -> QueueTerms | None:

@@ -30,19 +30,23 @@ MOST_REASONS = 10
 def redrive(
     context: typer.Context,
     *,
-    key: Annotated[str | None, typer.Option(help="Only messages with this key.")] = None,
-    message_id: Annotated[str | None, typer.Option(help="Only this message.")] = None,
-    group: Annotated[str | None, typer.Option(help="Only messages of this message group.")] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Only messages with this key.")
+    ] = None,
+    message_id: Annotated[str | None, typer.Option(metavar="ID", help="Only this message.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="Only messages of this group.")
+    ] = None,
     excepted: Annotated[
         list[str] | None,
-        typer.Option("--except", metavar="KEY|MESSAGE-ID", help="Leave these; repeatable."),
+        typer.Option("--except", metavar="KEY|MESSAGE-ID", help="Leave these; you may repeat it."),
     ] = None,
     parked: Annotated[
         bool, typer.Option("--parked", help="Also send copies of parked messages: they run.")
     ] = False,
     refused: Annotated[
         bool,
-        typer.Option("--refused", help="Also send messages that the function cannot read."),
+        typer.Option("--refused", help="Also send messages that the function refuses."),
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of messages.")] = None,
     dry_run: DryRun = False,
@@ -51,8 +55,8 @@ def redrive(
     """Send the messages of the dead-letter queue back to the queue.
 
     Copies of parked messages stay, unless you give --parked, --key or --message-id. Messages that
-    the function cannot read, such as those without a key, stay unless you give --refused or
-    --message-id.
+    the function refuses, such as those without a key, stay unless you give --message-id or
+    --refused.
     """
     deployment, output = get_parts(context)
     source, target = deployment.needed_dead_letter_queue_url, deployment.needed_queue_url
@@ -95,7 +99,7 @@ def _print_result(output: Output, done: Redriven, target: str, *, dry_run: bool)
         output.print_lines(f"messages that are refused were not sent ({len(done.refused)}): {text}")
         reasons = Counter(str(message.refusal) for message in done.refused)
         for reason, count in reasons.most_common(MOST_REASONS):
-            output.print_lines(f"{count} messages: {reason}")
+            output.print_lines(f"  {count} of them: {reason}")
     for name, count in done.excepted.items():
         output.print_lines(f"messages left out by --except {name}: {count}")
     if done.foreign:

@@ -27,8 +27,8 @@ def resolve(
     keys: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY...",
-            help="Keys as the log shows them, in single quotes. Options end at --.",
+            metavar="KEY",
+            help="Keys as the log shows them, in single quotes. -- ends the options.",
         ),
     ] = None,
     completed: Annotated[
@@ -38,10 +38,12 @@ def resolve(
     retry: Annotated[bool, typer.Option("--retry", help="Let the key run.")] = False,
     result: Annotated[
         str | None,
-        typer.Option(metavar="JSON", help="The result that later calls of a decorated call get."),
+        typer.Option(
+            metavar="JSON", help="The result that later calls of a decorated function get."
+        ),
     ] = None,
     no_result: Annotated[
-        bool, typer.Option("--no-result", help="Later calls of a decorated call get no result.")
+        bool, typer.Option("--no-result", help="Later calls of a decorated function get no result.")
     ] = False,
     retention: Annotated[
         str | None,
@@ -55,13 +57,14 @@ def resolve(
     from_file: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Also the records in the output of list --json; - reads it here."
+            metavar="FILE",
+            help="Also the records in this output of list --json; - is the standard input.",
         ),
     ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Decide what happens to parked keys, or to stale ones: --completed or --retry."""
+    """Mark parked or stale records as completed, or retry parked ones."""
     deployment, output = get_parts(context)
     if completed == retry:
         raise UsageError("choose one of --completed and --retry")

@@ -24,7 +24,10 @@ def stats(context: typer.Context) -> None:
                 first = oldest.setdefault(state, record)
                 if records.get_since(record, now) < records.get_since(first, now):
                     oldest[state] = record
-    urls = {"queue": deployment.queue_url, "dead_letter_queue": deployment.dead_letter_queue_url}
+    urls = {
+        "queue": deployment.queue_url,
+        "dead-letter queue": deployment.dead_letter_queue_url,
+    }
     depths = {name: dead_letters.depth(deployment, url) for name, url in urls.items() if url}
     output.print_table(
         ("records", "count", "oldest"),
@@ -35,11 +38,11 @@ def stats(context: typer.Context) -> None:
     )
     for name, found in depths.items():
         reported = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in found.items())
-        output.print_lines(f"{name.replace('_', ' ')}: about {reported}")
+        output.print_lines(f"{name}: about {reported}")
     output.print_json(
         records=counts,
         oldest={state: records.plain(each, now) for state, each in oldest.items()},
-        **depths,
+        **{name.replace("-", "_").replace(" ", "_"): found for name, found in depths.items()},
     )
 
 

@@ -31,8 +31,8 @@ def _resource_policy(inventory: Inventory) -> Iterator[Finding]:
     for denial in inventory.denials:
         actions = ", ".join(denial.actions)
         value = f"the statement {denial.sid} of the policy of {denial.resource} denies {actions}"
-        rule = "a denial of a resource's policy is above what the role allows"
-        remedy = "except the function's role from the statement, or remove it"
+        rule = "a denial in a resource's policy overrides what the role allows"
+        remedy = "exclude the function's role from the statement, or remove it"
         yield _judge(denial.actions, value, rule, remedy)
 
 

@@ -61,7 +61,7 @@ def _recent_errors(inventory: Inventory) -> Iterator[Finding]:
     if ended and not inventory.function.failed_starts:
         value = f"Lambda ended invocations: {describe_types(ended)}"
         rule = "an invocation that is ended leaves its messages in doubt, and they run again"
-        yield warning(value, rule, "give the function more time or memory, or find the exit")
+        yield warning(value, rule, "give the function more time or memory, or find what ends it")
 
 
 def _qualifier(inventory: Inventory) -> Iterator[Finding]:
@@ -89,7 +89,7 @@ def _versions(inventory: Inventory) -> Iterator[Finding]:
 def _namespace(inventory: Inventory) -> Iterator[Finding]:
     if sharers := inventory.function.sharers:
         namespace = inventory.environment.get("IDEMPOTENCY_NAMESPACE")
-        value = f"{', '.join(sharers)} has the same table and the namespace {namespace!r}, too"
+        value = f"{', '.join(sharers)} has the same table and namespace, {namespace!r}"
         rule = "with one namespace, a key that one function has completed is a duplicate in another"
         yield failure(value, rule, "set another idempotency.namespace, or use another table")
 

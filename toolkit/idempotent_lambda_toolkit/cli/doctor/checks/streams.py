@@ -27,7 +27,7 @@ def _own_stream(inventory: Inventory) -> Iterator[Finding]:
     own = [*inventory.function_arn.split(":")[3:5], f"table/{name}"]
     for mapping in _streams(inventory):
         if mapping.source_arn.split("/stream/")[0].split(":")[3:] == own:
-            rule = "each claim writes a record, which would run the function again, without an end"
+            rule = "each claim writes a record, which would run the function again, endlessly"
             remedy = "read another stream, or use another table for the records"
             yield failure("the function reads the stream of the table that it writes", rule, remedy)
 
