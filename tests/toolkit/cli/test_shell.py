@@ -117,11 +117,20 @@ class TestOptions:
     """An option of every command has one meaning, wherever it is."""
 
     def test_after_wins(self, consumer: Consumer, run: Run) -> None:
-        """Of an option that is given twice, the one after the command's name is used."""
+        """Of an option on both sides of the command's name, the one after it is used."""
         consumer.put("orders#ORDER-1", "COMPLETED")
         assert run("--table", "nothing", "inspect", "ORDER-1").code == ExitCode.NOT_FOUND
         ended = run("--table", "nothing", "inspect", "ORDER-1", "--table", "orders-idempotency")
         assert ended.code == ExitCode.OK
+
+    @pytest.mark.parametrize("option", ["--key", "--message-id", "--group", "--limit", "--table"])
+    def test_given_twice(self, consumer: Consumer, run: Run, option: str) -> None:
+        """An option that takes one value is refused if it is given twice, and nothing is done."""
+        consumer.dead_letter({"order_id": "1"})
+        ended = run("redrive", option, "1", "--yes", option, "2", "--yes")
+        assert ended.code == ExitCode.USAGE
+        assert f"{option} is given 2 times; give it once" in ended.err
+        assert len(consumer.messages(consumer.dead_letter_queue_url)) == 1
 
     @pytest.mark.usefixtures("consumer")
     @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ A command's module is imported when the command runs, or when its own help is as
 import builtins
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -126,6 +127,14 @@ def every_command(
 
 class CommonOptionsCommand(TyperCommand):
     """A command that also takes the options of every command, after its name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; refuse an option that is given twice, of which one would be lost."""
+        order: list[Any] = self.make_parser(ctx).parse_args(args=[*args])[2]
+        for option, count in Counter(order).items():
+            if count > 1 and option.param_type_name == "option" and not option.multiple:
+                raise ClickUsageError(f"{option.opts[0]} is given {count} times; give it once", ctx)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with the options before and after its name; those after it win."""
