@@ -40,7 +40,7 @@ def test_at_random_moments(emulator: Emulator, tmp_path: Path) -> None:
             ids = stack.fill(MESSAGES)
             process = command.start()
             moment = random.Random(seed)  # noqa: S311  # no secret
-            if seed % 2:  # within the moves, however short they are beside the start
+            if seed % 2:  # within the moves, however short they are
                 enough = moment.randrange(MESSAGES - 20)
                 while stack.count(stack.urls[1]) < enough and not command.has_ended():
                     pass
