@@ -231,12 +231,13 @@ def stack(tmp_path: Path, emulator: Emulator, account: str) -> Stack:
 @pytest.mark.terraform
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_operators_day(stack: Stack) -> None:
+def test_the_operators_day(stack: Stack, tmp_path: Path) -> None:
     """Every documented command does what it says, also while a function is at work."""
     assert "no problem found in: " in stack.documented("doctor").out
     look(stack)
     never_beside_a_live_claim(stack)
     decide(stack)
+    decide_on_stale_claims(stack, tmp_path)
     send_back(stack)
     each_fault_is_found(stack)
     assert stack.shown == set(documented_commands())
@@ -302,6 +303,36 @@ def decide(stack: Stack) -> None:
         "the duplicate is acknowledged",
     )
     assert stack.runs()["ORDER-1"] == 3
+
+
+def decide_on_stale_claims(stack: Stack, directory: Path) -> None:
+    """Read what became of an order; declare done what was claimed long ago, also in bulk."""
+    assert "ORDER-1" in stack.documented("history ORDER-1 --since 2d").out
+    claim: dict[str, Any] = {
+        "status": {"S": "IN_PROGRESS"},
+        "owner": {"S": "a" * 32},
+        "attempts": {"N": "1"},
+    }
+    claim |= {name: {"N": "1"} for name in ("created_at", "lease_expires_at")}
+    claim |= {"expires_at": {"N": "9999999999"}}
+    for record_id in ("orders##@charge#ORDER-1", "orders#STALE"):
+        item = {"id": {"S": record_id}, **claim}
+        stack.aws.dynamodb.put_item(TableName=stack.outputs["table"], Item=item)
+    done = "--completed --result '{\"charge_id\": 1}' --yes"
+    stack.documented(f"resolve ORDER-1 --decorated charge {done}")
+
+    lines = (
+        "list --status stale --json > stale.json",
+        "resolve --from-file stale.json --completed",
+    )
+    stack.shown |= {f"idempotent-lambda --function orders {line}" for line in lines}
+    path = directory / "stale.json"
+    listed = stack.run("--function", "orders", "list", "--status", "stale", "--json")
+    assert [record["id"] for record in listed.answer["records"]] == ["orders#STALE"]
+    path.write_text(listed.out)
+    chosen = ("resolve", "--from-file", str(path), "--completed", "--yes")
+    assert stack.run("--function", "orders", *chosen).code == ExitCode.OK
+    assert stack.status("STALE") == "COMPLETED"
 
 
 def send_back(stack: Stack) -> None:

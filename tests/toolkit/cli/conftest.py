@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from moto.sqs.models import SQSBackend
 
 from idempotent_lambda.store.items import encode_value
 from idempotent_lambda_toolkit.cli import dead_letters, main
+from idempotent_lambda_toolkit.cli.deployment import Deployment
 
 from .answers import Answers
 
@@ -238,8 +240,23 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # moto has one server: no need to wait for others.
     monkeypatch.setattr(dead_letters, "WAIT_SECONDS", 0)
     monkeypatch.setattr(SQSBackend, "send_message_batch", send_with_headers)
+    monkeypatch.setattr(Deployment, "client", share_client)
     with mock_aws():
         yield
+
+
+_make_client = Deployment.client
+_clients: dict[Any, Any] = {}
+
+
+def share_client(self: Deployment, service: str) -> Any:
+    """Return the client of an earlier run that had the same options: a new one takes long."""
+    chosen = (self.options.profile, self.options.region, self.options.endpoint_url)
+    variables = tuple(sorted(part for part in os.environ.items() if part[0].startswith("AWS_")))
+    key = (service, chosen, variables)
+    if key not in _clients:
+        _clients[key] = _make_client(self, service)
+    return _clients[key]
 
 
 _send_message_batch = SQSBackend.send_message_batch

@@ -59,11 +59,11 @@ class Stack:
             ids |= {entry["MessageId"] for entry in answer["Successful"]}
         return ids
 
-    def count(self, url: str) -> int:
-        """Return how many messages of a queue are waiting."""
-        name = "ApproximateNumberOfMessages"
-        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+    def count(self, url: str, *, hidden: bool = False) -> int:
+        """Return how many messages of a queue are waiting, or are there and hidden, too."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names[: 1 + hidden])
+        return sum(map(int, answer["Attributes"].values()))
 
     def drain(self, url: str) -> list[dict[str, Any]]:
         """Receive and delete all messages that are visible."""

@@ -80,6 +80,7 @@ def test_many_messages(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, run:
     assert ended.answer["whole"] is True
     before = MANY // 10 + 1 + MANY + MANY  # receive; send and delete one message each
     assert calls.total() * 5 < before
+    assert [stack.count(url, hidden=True) for url in stack.urls] == [0, MANY]
 
 
 def test_refused_entries_are_named() -> None:

@@ -4,6 +4,7 @@ Each command runs on hostile records, messages, log lines, settings and errors, 
 without one. The transcript is in build/hostile-transcript.txt.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -289,13 +290,18 @@ def find_control(text: str) -> list[str]:
     return found + [line for line in text.splitlines() if line.lstrip().startswith("FORGED")]
 
 
-def write_transcript(command: str, transcript: list[str]) -> None:
-    """Write what a command has shown, and join it with the other commands' part."""
+def write_transcript(command: str, transcript: list[str]) -> str:
+    """Write what a command has shown; return it with the parts of the other commands."""
     parts = BUILD / "hostile-transcript"
     parts.mkdir(parents=True, exist_ok=True)
-    (parts / f"{command}.txt").write_text("".join(transcript))
-    whole = "".join(part.read_text() for part in sorted(parts.glob("*.txt")))
-    (BUILD / "hostile-transcript.txt").write_text(whole)
+    with (BUILD / "hostile-transcript.txt").open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # other workers of pytest write their parts
+        (parts / f"{command}.txt").write_text("".join(transcript), encoding="utf-8")
+        paths = [parts / f"{name}.txt" for name in COMMANDS]
+        whole = "".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
+        file.truncate(0)
+        file.write(whole)
+    return whole
 
 
 def test_every_command_has_a_case() -> None:
@@ -338,7 +344,7 @@ def test_no_control_character(
             assert find_control(text) == [], (name, given, text)
             shown += text
             transcript.append(f"$ {ascii([*flags, *given])[:300]}\n{text}\n")
-    write_transcript(command, transcript)
+    assert find_control(write_transcript(command, transcript)) == []
     assert r"\u001b" in shown
     assert r"\u202e" in shown
 

@@ -29,52 +29,52 @@ HEAVY = ("boto3", "botocore", "rich", "idempotent_lambda.pipeline", "idempotent_
 """Packages that only a command that runs needs."""
 
 LIST_IMPORTS = """
-import json, sys
-from idempotent_lambda_toolkit.cli import main
-try:
-    main(sys.argv[1:])
-finally:
-    sys.stderr.write("\\n" + json.dumps(sorted(sys.modules)))
+import json, os, sys
+from idempotent_lambda_toolkit.cli import app, main
+for line in sys.stdin:
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        out, code = os.dup(1), 99
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        try:
+            main(json.loads(line))
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        os.write(out, (json.dumps([code, sorted(sys.modules)]) + "\\n").encode())
+        os._exit(0)
+    os.waitpid(child, 0)
 """
+"""Runs the command in another process for each line, and imports what all need only once."""
+
+CASES: list[tuple[list[str], ExitCode]] = [
+    (["--help"], ExitCode.OK),
+    (["--version"], ExitCode.OK),
+    ([], ExitCode.USAGE),
+    (["--nothing"], ExitCode.USAGE),
+    (["nothing"], ExitCode.USAGE),
+    *[([name, "--help"], ExitCode.OK) for name in COMMANDS],
+    *[([name, "--nothing"], ExitCode.USAGE) for name in COMMANDS],
+]
 
 
-def list_imports(*arguments: str) -> tuple[int, list[str]]:
-    """The exit code of the command in a new process, and what it has imported."""
+def test_imports() -> None:
+    """Help and errors of usage import no SDK, and no module of another command."""
     done = subprocess.run(
-        [sys.executable, "-c", LIST_IMPORTS, *arguments],
+        [sys.executable, "-c", LIST_IMPORTS],
         env={"PYTHONPATH": PATHS},
+        input="".join(json.dumps(arguments) + "\n" for arguments, _ in CASES),
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    modules: list[str] = json.loads(done.stderr.splitlines()[-1])
-    return done.returncode, modules
-
-
-class TestImports:
-    """The command imports what it needs, when it needs it."""
-
-    @pytest.mark.parametrize(
-        ("arguments", "code"),
-        [
-            (["--help"], ExitCode.OK),
-            (["--version"], ExitCode.OK),
-            ([], ExitCode.USAGE),
-            (["--nothing"], ExitCode.USAGE),
-            (["nothing"], ExitCode.USAGE),
-            *[([name, "--help"], ExitCode.OK) for name in COMMANDS],
-            *[([name, "--nothing"], ExitCode.USAGE) for name in COMMANDS],
-        ],
-        ids=str,
-    )
-    def test_no_sdk(self, arguments: list[str], code: ExitCode) -> None:
-        """Help and errors of usage import no SDK, and no module of another command."""
-        ended, modules = list_imports(*arguments)
-        assert ended == code
-        assert [name for name in modules if name.startswith(HEAVY)] == []
-        prefix = "idempotent_lambda_toolkit.cli.commands."
+    prefix = "idempotent_lambda_toolkit.cli.commands."
+    for (arguments, wanted), line in zip(CASES, done.stdout.splitlines(), strict=True):
+        code, modules = json.loads(line)
+        assert code == wanted, arguments
+        assert [name for name in modules if name.startswith(HEAVY)] == [], arguments
         commands = {name.removeprefix(prefix) for name in modules if name.startswith(prefix)}
-        assert commands == {name for name in arguments[:1] if name in COMMANDS}
+        assert commands == {name for name in arguments[:1] if name in COMMANDS}, arguments
 
 
 class TestHelp:
