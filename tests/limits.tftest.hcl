@@ -248,7 +248,7 @@ run "an_environment_of_4096_bytes_is_accepted" {
   command = plan
 
   variables {
-    function = { environment = { TEXT = "é&<xyz${join("", [for number in range(873) : "wxyz"])}" } }
+    function = { environment = { TEXT = "é&<xyz${join("", [for number in range(867) : "wxyz"])}" } }
   }
 
   assert {
@@ -262,7 +262,7 @@ run "a_byte_more_is_not" {
   expect_failures = [aws_lambda_function.consumer]
 
   variables {
-    function = { environment = { TEXT = "é&<xyz!${join("", [for number in range(873) : "wxyz"])}" } }
+    function = { environment = { TEXT = "é&<xyz!${join("", [for number in range(867) : "wxyz"])}" } }
   }
 }
 

@@ -92,7 +92,8 @@ class JsonLines:
         follows: bool,
     ) -> None:
         """See `Observer.report_message`."""
-        if is_traced():
+        # As many messages as a batch has may not start, when little time is left for the answer.
+        if is_traced() and (history.run or settled.outcome is not Outcome.NOT_STARTED):
             from idempotent_lambda.tracers import trace_message  # noqa: PLC0415  # only when used
 
             if error := trace_message(delivery, key, settled, history, follows=follows):

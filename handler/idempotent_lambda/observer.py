@@ -79,8 +79,8 @@ class ClaimHistory:
     def note(self, step: steps.Step, reply: steps.Reply, spent: Millis) -> None:
         """Note a step, its reply and its duration."""
         self.durations[_DURATIONS.get(type(step), _SETTLE_FIELD)] = spent
-        if self.claim_result is None:
-            self.claim_result = CLAIM_RESULTS.get(type(reply))
+        if self.claim_result in {None, "unanswered"}:  # a claim that was not sent is repeated
+            self.claim_result = CLAIM_RESULTS.get(type(reply)) or self.claim_result
         match reply:
             case claims.Claimed(_, attempts, recovered):
                 self.attempts = attempts

@@ -223,6 +223,7 @@ class TestSlowAnswers:
         store.claim = some  # type: ignore[method-assign]
         assert harness.deliver(*numbers(20)) == []
         assert harness.ran == numbers(20)
+        assert {history.claim_result for history in harness.histories.values()} == {"claimed"}
 
     def test_helpers_claim_the_next_window(self) -> None:
         """A slow message holds up nothing but itself, whichever thread has it."""

@@ -193,6 +193,14 @@ def test_messages_that_do_not_run(spans: Spans) -> None:
     assert found["m-7", "duplicate"].start_time <= found["m-7", "duplicate"].end_time
 
 
+def test_no_time_for_spans(spans: Spans) -> None:
+    """The last moments are for the answer: messages that no time is left for have no span."""
+    harness = Traced()
+    assert harness.deliver("7", "8", remaining=400) == ["m-7", "m-8"]
+    assert [line["outcome"] for line in harness.lines] == ["not_started"] * 2
+    assert spans.finished == []
+
+
 def test_failed_message(spans: Spans) -> None:
     """A failure has the type of its error; its text, which may quote anything, is not shown."""
     harness = Traced()

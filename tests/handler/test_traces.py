@@ -10,7 +10,12 @@ from idempotent_lambda.clock import Millis
 from idempotent_lambda.log import JsonLines
 from idempotent_lambda.observer import BatchStats
 from idempotent_lambda.sources.event import read_event
-from idempotent_lambda.sources.traces import TraceContext, parse_traceparent, parse_xray_header
+from idempotent_lambda.sources.traces import (
+    MAX_FIELDS,
+    TraceContext,
+    parse_traceparent,
+    parse_xray_header,
+)
 from idempotent_lambda_toolkit.testing import ManualClock, events
 
 from .events import event, order
@@ -33,6 +38,8 @@ OTHER_ROOT = "1-4bf92f35-77b34da6a3ce929d0e0e4736"
         (f"Self=1-1-1; Root={ROOT};Sampled=0;Lineage=1:a:0", (TRACE, "", False)),
         (f"Parent={SPAN};Sampled=?;Root={ROOT.upper()}", (TRACE, SPAN, False)),
         (f"Root={ROOT};Parent=../../etc", (TRACE, "", False)),
+        (";" * (MAX_FIELDS - 1) + f"Root={ROOT}", (TRACE, "", False)),
+        (";" * MAX_FIELDS + XRAY, None),
         (f"Root={ROOT}\n", None),
         (f"Root={ROOT}0", None),
         (f"Root=2{ROOT[1:]}", None),

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.terraform, pytest.mark.timeout(900)]
 
 CASE = re.compile(
     r'^# says: (?P<says>.+)\nrun "(?P<name>\w+)" {\n'
-    r"  command         = plan\n  expect_failures = \[(?P<target>[\w.]+)\]\n\n"
+    r"  command         = plan\n  expect_failures = \[(?:[\w.]+, )?(?P<target>[\w.]+)\]\n\n"
     r"  variables {\n(?P<variables>(?:    .+\n)+)  }\n}\n",
     re.MULTILINE,
 )

@@ -6,6 +6,9 @@ A producer writes the headers of a message, so anything but the documented forms
 import re
 from typing import NamedTuple
 
+MAX_FIELDS = 20
+"""The most fields of an X-Ray header that are read: a message may have 1 MiB of them."""
+
 _XRAY_ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})", re.IGNORECASE)
 _SPAN = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -38,9 +41,8 @@ def parse_xray_header(header: str) -> TraceContext | None:
 
     https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
     """
-    fields = {
-        name.strip(): value for name, _, value in (p.partition("=") for p in header.split(";"))
-    }
+    parts = (part.partition("=") for part in header.split(";", MAX_FIELDS))
+    fields = {name.strip(): value for name, _, value in parts}
     root = _XRAY_ROOT.fullmatch(fields.get("Root", ""))
     if root is None:
         return None
