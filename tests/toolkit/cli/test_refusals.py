@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from idempotent_lambda_toolkit.cli.aws_errors import translate_error
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
-from .conftest import Consumer, Run
+from .conftest import Consumer, Run, fail_calls
 
 
 def refused(code: str, call: str = "GetItem") -> ClientError:
@@ -149,8 +149,8 @@ class TestDebug:
         """The SDK's error behind an error of the command is shown, too."""
         consumer.put("orders#ORDER-1", "PARKED", dead_lettered_at=None)
         consumer.dead_letter({"order_id": "ORDER-1"})
-        name = "idempotent_lambda_toolkit.cli.dead_letters.ReceivedMessages.delete"
-        monkeypatch.setattr(name, raise_error(refused("AccessDenied", "DeleteMessage")))
+        error = refused("AccessDenied", "ReceiveMessage")
+        fail_calls(monkeypatch, "ReceiveMessage", error, after=2)  # the look before the question
         ended = run("resolve", "ORDER-1", "--completed", "--yes", "--debug")
         assert ended.code == ExitCode.PARTLY
-        assert "DeleteMessage: request id id-1, HTTP 400" in ended.err
+        assert "ReceiveMessage: request id id-1, HTTP 400" in ended.err
