@@ -137,6 +137,15 @@ class TestLog:
         write_log(stack, FAILED_START, group="/shared", stream=name, seconds=1)
         assert len(run("doctor", "--json").answer["findings"]) == count
 
+    def test_no_log_group(self, run: Run, answers: Answers) -> None:
+        """Of a function without a log group, no start was seen, so doctor does not pass it."""
+        stack = build_standard(answers)
+        stack.client("logs").delete_log_group(logGroupName="/aws/lambda/orders")
+        ended = run("doctor", "--json")
+        assert ended.code == ExitCode.COULD_NOT_CHECK
+        assert "there is no log group /aws/lambda/orders" in ended.answer["not_checked"]["log"]
+        assert {"start", "recent-errors"}.isdisjoint(ended.answer["checked"])
+
     def test_a_long_log(self, run: Run, answers: Answers) -> None:
         """A log that is too long to read is said to be read in part."""
         build_standard(answers)

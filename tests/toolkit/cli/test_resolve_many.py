@@ -136,6 +136,16 @@ def test_dry_run(consumer: Consumer, run: Run) -> None:
     assert statuses(consumer, "a", "b") == ["PARKED", "PARKED"]
 
 
+def test_dry_run_of_a_retry(consumer: Consumer, run: Run) -> None:
+    """A dry run refuses what the retry would refuse: a record whose copy is not there."""
+    consumer.put("orders#a", "PARKED")
+    consumer.put("orders#b", "PARKED", dead_lettered_at=None)
+    ended = run("resolve", "a", "b", "--retry", "--dry-run", "--json")
+    assert [each["key"] for each in ended.answer["before"]] == ["b"]
+    assert [each["record"] for each in ended.answer["failed"]] == ["a"]
+    assert "its copy is in the queue" in ended.answer["failed"][0]["error"]
+
+
 class TestFromFile:
     """The records are the ones that another command has listed."""
 

@@ -91,7 +91,7 @@ def resolve_each(
     now, chosen, failed = times.now(), dict[str, Record](), dict[str, CommandError]()
     for selector in selectors:
         try:
-            record = _find(deployment, selector, decision)
+            record = _find(deployment, selector, decision, looks=dry_run)
         except CommandError as error:
             failed[str(selector)] = error
         else:
@@ -168,14 +168,26 @@ def _build_error(text: str, failed: Mapping[str, CommandError]) -> CommandError:
     return error_type(text, resolved=[], failed=_list_failures(failed))
 
 
-def _find(deployment: Deployment, selector: RecordSelector, decision: Decision) -> Record:
+def _find(
+    deployment: Deployment, selector: RecordSelector, decision: Decision, *, looks: bool = False
+) -> Record:
     """Read a record, and continue only if the decision can be carried out on it.
+
+    Args:
+        deployment: the consumer.
+        selector: the name of the record.
+        decision: the decision.
+        looks: whether to look for the copy that a retry needs, as the retry itself does.
 
     Raises:
         UsageError, NotFoundError, RefusedError: see `records.require`, or the decision cannot.
     """
     record = records.require(deployment, selector)
     _require_decidable(deployment, record, decision)
+    if looks and not decision.completed:
+        copies = decisions.find_copies(deployment, record, until_found=True)
+        if problem := decisions.explain_kept(record, copies):
+            raise RefusedError(problem, dead_letters=copies.plain())
     return record
 
 

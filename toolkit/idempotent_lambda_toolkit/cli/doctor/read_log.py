@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from idempotent_lambda_toolkit.cli import times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
 from idempotent_lambda_toolkit.cli.doctor.function_facts import FailedStarts
+from idempotent_lambda_toolkit.cli.exit_codes import NotFoundError
 
 WINDOW_MILLIS = 3 * 3_600_000
 MAX_PAGES = 20
@@ -52,7 +53,8 @@ def read_log(deployment: Deployment) -> Log:
     """Read the lines of the last three hours, since the last change of the function.
 
     Raises:
-        ClientError, BotoCoreError: the log cannot be read. A missing log group is an empty log.
+        NotFoundError: the function has no log group.
+        ClientError, BotoCoreError: the log cannot be read.
     """
     begin = max(times.now() - WINDOW_MILLIS, _last_change(deployment.function))
     events, is_whole = _find_lines(deployment, _PROBLEMS, begin)
@@ -104,9 +106,11 @@ def _find_lines(
     try:
         found = list(islice(asked, MAX_PAGES))
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return [], True
-        raise
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        text = f"there is no log group {deployment.log_group}"
+        reason = "the function has not run yet, or its role may not write the log"
+        raise NotFoundError(f"{text}: {reason}; --invoke tries a start") from None
     events = [
         event
         for page in found
