@@ -169,6 +169,7 @@ def deploy(consumer: Consumer, dead_letter_arn: str) -> None:
             allowed(["sqs:ReceiveMessage", "sqs:DeleteMessage"], queue_arn),
             allowed(["sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], queue_arn),
             allowed(["sqs:SendMessage"], dead_letter_arn),
+            allowed(["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:*:*:*"),
         ),
     )
     package = io.BytesIO()

@@ -321,6 +321,7 @@ class TestFacts:
     def test_what_was_checked(self, consumer: Consumer, run: Run) -> None:
         """The command names what it has checked, in words and as JSON, and says no more."""
         enable(consumer)
+        consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
         reported = run("doctor")
         topics = "table, settings, function, queues, mappings, permissions"
         said = f"orders: no problem found in: {topics}\n"
@@ -377,6 +378,7 @@ class TestFacts:
     ) -> None:
         """A setting that the operator may not read is reported as not checked, with a code."""
         enable(consumer)
+        consumer.client("logs").create_log_group(logGroupName="/aws/lambda/orders")
 
         def denied(*_arguments: Any) -> None:
             answer: Any = {"Error": {"Code": "AccessDenied", "Message": "not you"}}

@@ -337,6 +337,18 @@ def role_has_another_namespace(stack: Stack) -> None:
     )
 
 
+@plant("permissions", WARNING, says="logs:CreateLogStream, logs:PutLogEvents")
+def role_may_not_write_its_log(stack: Stack) -> None:
+    """The role lost the permissions for its log, which stays empty whatever happens."""
+    iam = stack.client("iam")
+    policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
+    *statements, log = policy["PolicyDocument"]["Statement"]
+    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    iam.put_role_policy(
+        RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=document(*statements)
+    )
+
+
 @plant("permissions", FAILURE, says="sqs:SendMessage")
 def role_has_a_narrow_boundary(stack: Stack) -> None:
     """The role's permissions boundary leaves the dead-letter queue out."""

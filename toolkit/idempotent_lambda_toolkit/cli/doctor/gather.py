@@ -71,6 +71,7 @@ def gather(deployment: Deployment, *, invoke: bool = False) -> Inventory:
     role = function["Role"]
     requests = list_requests(
         role,
+        log_arn=_log_arn(function, str(deployment.log_group)),
         namespace=deployment.environment.get("IDEMPOTENCY_NAMESPACE", ""),
         table_arn=_table_arn(function, table_name) if table_name else None,
         queue=queue if of_queue else None,
@@ -187,6 +188,12 @@ def _read_reserved_concurrency(deployment: Deployment, function: Mapping[str, An
     )
     reserved: int | None = answer.get("ReservedConcurrentExecutions")
     return reserved
+
+
+def _log_arn(function: Mapping[str, Any], group: str) -> str:
+    """Return the ARN of a log stream, as a role's request has it."""
+    _, partition, _, region, account, *_ = function["FunctionArn"].split(":")
+    return f"arn:{partition}:logs:{region}:{account}:log-group:{group}:log-stream:any"
 
 
 def _table_arn(function: Mapping[str, Any], name: str) -> str:

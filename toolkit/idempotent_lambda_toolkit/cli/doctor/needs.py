@@ -15,6 +15,9 @@ ON_QUEUE = (
 )  # fmt: skip
 ON_DEAD_LETTER_QUEUE = ("sqs:SendMessage",)
 
+ON_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
+"""https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html"""
+
 ON_STREAM = {
     "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"),
     "dynamodb": (
@@ -40,6 +43,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 def list_requests(
     role: str,
     *,
+    log_arn: str,
     namespace: str,
     table_arn: str | None,
     queue: Queue | None,
@@ -52,6 +56,7 @@ def list_requests(
     The queue is the one that a mapping reads, and the mappings are the ones of streams.
     """
     pairs: list[tuple[str, str]] = [
+        *((action, log_arn) for action in ON_LOG),
         *((action, table_arn) for action in ON_TABLE if table_arn),
         *((action, queue.arn) for action in ON_QUEUE if queue),
         *((action, dead_letter_queue.arn) for action in ON_DEAD_LETTER_QUEUE if dead_letter_queue),

@@ -6,11 +6,14 @@ from idempotent_lambda_toolkit.cli.doctor.findings import Checks, Finding, failu
 from idempotent_lambda_toolkit.cli.doctor.inventory import Inventory
 
 _ONE_BY_ONE = "without it, every claim and settlement is a separate call"
+_NO_LOG = "without it, the log is empty: doctor sees no failed start, and there are no metrics"
 WITHOUT: Mapping[str, str] = {
     "dynamodb:BatchGetItem": _ONE_BY_ONE,
     "dynamodb:PartiQLInsert": _ONE_BY_ONE,
     "dynamodb:PartiQLUpdate": _ONE_BY_ONE,
     "dynamodb:PartiQLDelete": _ONE_BY_ONE,
+    "logs:CreateLogStream": _NO_LOG,
+    "logs:PutLogEvents": _NO_LOG,
     "sqs:ChangeMessageVisibility": "without it, failed messages wait for the visibility timeout",
 }
 """Actions that a role may lack, with the consequence."""
