@@ -8,7 +8,7 @@ TESTS ?= tests
 TERRAFORM ?= terraform
 PROVIDER_VERSION ?=
 # More workers than cores: the end-to-end scenarios mostly wait for queues.
-WORKERS ?= 6
+WORKERS ?= 5
 
 DEV := .venv/bin
 DEMO := .venv-demo/bin

@@ -16,7 +16,7 @@ import pytest
 from idempotent_lambda import decorator
 from scripts.support.emulator import Emulator, new_account, running
 
-WAITING_WORKERS = 4
+WAITING_WORKERS = 3
 """So many of several workers begin with scenarios, which mostly wait; the others compute."""
 
 
