@@ -15,6 +15,8 @@ from scripts.support.emulator import Emulator
 from .conftest import Consumer, Run
 from .emulated import Stack
 
+pytestmark = pytest.mark.slow
+
 MANY = 1500
 URL, FIFO_URL = "https://sqs/1/orders", "https://sqs/1/orders.fifo"
 

@@ -9,6 +9,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 from .conftest import OWNER, Consumer, Run, fail_calls
 from .test_redrive import BINARY, TEXT, refusal
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_message_by_its_id(consumer: Consumer, run: Run) -> None:
     """Only this message is deleted, and the answer has what its producer sent."""

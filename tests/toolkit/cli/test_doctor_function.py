@@ -17,6 +17,8 @@ from .conftest import Run
 from .stacks import STACKS, build_alias, build_standard, create_function
 from .test_planted import answer_invocation, write_log
 
+pytestmark = pytest.mark.slow
+
 FAILED_START = "INIT_REPORT Init Duration: 83.58 ms\tPhase: init\tStatus: error"
 
 SUCCESS = {"status": "success", "metrics": {"initDurationMs": 9.8}}

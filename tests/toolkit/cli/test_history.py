@@ -16,6 +16,8 @@ from idempotent_lambda_toolkit.cli.function_log import LineSelector, search_log
 from .conftest import Consumer, Run
 from .log_lines import write_lines
 
+pytestmark = pytest.mark.slow
+
 DECLINED = {"type": "ValueError", "text": "card declined", "at": []}
 SPELLED = [
     *["ORDER-1", "a ", 'say "*"', "[1]", "\u001b[2J", "-1", "x" * 600, "x" * 3000, "\\"],

@@ -20,6 +20,8 @@ from .incidents_page import (
 )
 from .incidents_world import World
 
+pytestmark = pytest.mark.slow
+
 ALARMS_TF = (DOCS.parent / "alarms.tf").read_text(encoding="utf-8")
 CASES = [
     pytest.param(incident, steps, id=f"{name}-{incident.plant.__name__}")

@@ -10,6 +10,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 from .conftest import Consumer, Run
 from .log_lines import write_lines
 
+pytestmark = pytest.mark.slow
+
 STALE: dict[str, Any] = {"status": "IN_PROGRESS", "lease_expires_at": 1}
 DECLINED = {"type": "ValueError", "text": "card declined", "at": []}
 

@@ -29,6 +29,8 @@ from .stacks import (
     create_function,
 )
 
+pytestmark = pytest.mark.slow
+
 FAILURE, WARNING, NOTE = Severity
 plant = Planter()
 

@@ -38,6 +38,8 @@ from .changes import (
 from .conftest import REGION, Run, allowed, arn_of, document
 from .stacks import ACCOUNT, FUNCTION_ARN, Plant, Planter, Stack, create_function
 
+pytestmark = pytest.mark.slow
+
 FAILURE, WARNING, NOTE = Severity
 plant = Planter()
 

@@ -10,6 +10,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run, arn_of, fail_calls
 
+pytestmark = pytest.mark.slow
+
 BINARY = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
 TEXT = {"DataType": "String.custom", "StringValue": "acme"}
 

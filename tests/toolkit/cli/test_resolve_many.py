@@ -14,6 +14,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 YES = ["--completed", "--yes"]
 
 

@@ -11,6 +11,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import REGION, Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 RECORD = "orders##@charge#ORDER-1"
 RESOLVE = ["resolve", "ORDER-1", "--decorated", "charge", "--completed", "--yes"]
 STORED = {

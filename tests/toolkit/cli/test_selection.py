@@ -6,6 +6,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 RESOLVE = ["resolve", "--completed"]
 COMMANDS = [["inspect"], ["history"], ["forget"], RESOLVE]
 

@@ -19,6 +19,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 STALE: dict[str, Any] = {"lease_expires_at": 1}
 
 

@@ -8,6 +8,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 COPY, NEWER = "c" * 32, "d" * 32
 RECORD = "orders#ORDER-1"
 UNLOCKED: dict[str, Any] = {"unlocked_by": COPY, "copy_tokens": frozenset({COPY})}

@@ -25,6 +25,8 @@ from .changes import (
 from .conftest import REGION, Run, allowed, document
 from .stacks import ACCOUNT, STACKS, Stack, create_function
 
+pytestmark = pytest.mark.slow
+
 
 def close_to_plain_http(stack: Stack) -> None:
     """Both queues have the module's own denial."""
