@@ -20,6 +20,8 @@ from scripts.support.observation import Aws
 from scripts.support.terraform import Terraform, environment
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 PYTHONS = os.environ.get("PYTHONS", sys.executable).split()

@@ -23,6 +23,8 @@ from tests.requests import claim_of
 
 from .conftest import Clients, DynamoDB, InMemory, counted
 
+pytestmark = pytest.mark.slow
+
 THREADS = 50
 ZOMBIES = 8
 ROUNDS = 200

@@ -16,6 +16,8 @@ import pytest
 
 from docs.tools import site
 
+pytestmark = pytest.mark.slow
+
 MERMAID = site.ROOT / ".mermaid" / "mermaid.min.js"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 BROWSER_HOSTS = re.compile(r"127\.0\.0\.1|(.+\.)?(google|googleapis)\.com")

@@ -17,6 +17,8 @@ import pytest
 from scripts.support.terraform import Terraform
 from tests.module.stacks import ROOT
 
+pytestmark = pytest.mark.slow
+
 STUB = """
 variable "code" {
   type = object({

@@ -26,6 +26,8 @@ from tests.verify.leftovers import (
 from tests.verify.run import Run, sweep
 from tests.verify.target import Target
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 30, 17, 35, tzinfo=UTC)
 RUN, OTHER = "idl-verify-2611301735-0a1b2c", "idl-verify-2611301735-ffffff"
 NOT_OURS = [

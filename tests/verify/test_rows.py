@@ -16,6 +16,8 @@ from scripts.support.producer import Answer
 from tests.verify.rows import conftest, test_functions, test_queues, test_tables
 from tests.verify.rows.conftest import Site
 
+pytestmark = pytest.mark.slow
+
 QUEUES = ("moved", "moved-dead-letters")
 
 

@@ -13,6 +13,8 @@ from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 
 from .conftest import OWNER, Consumer, Run, fail_calls
 
+pytestmark = pytest.mark.slow
+
 
 class TestInspect:
     """The `inspect` command shows the record of a key."""

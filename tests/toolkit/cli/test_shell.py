@@ -16,6 +16,8 @@ from idempotent_lambda_toolkit.cli.output import Output
 
 from .conftest import Consumer, Run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 PATHS = os.pathsep.join(str(ROOT / name) for name in ("handler", "toolkit"))
 
