@@ -10,6 +10,8 @@ import pytest
 
 from tests.waiting import SECONDS, eventually
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

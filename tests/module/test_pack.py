@@ -27,6 +27,8 @@ from tests.module.packages import (
 )
 from tests.module.stacks import ROOT, copy_module, pack_by_terraform
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:

@@ -17,6 +17,8 @@ from scripts.support import proxy as proxy_module
 from scripts.support.proxy import Call, Chance, Fault, Plan, Proxy, Seen, first, serving
 from tests.waiting import connect_at_once, eventually
 
+pytestmark = pytest.mark.slow
+
 UPDATE = Call("UpdateItem", {"TableName": "orders"})
 TARGET = {"X-Amz-Target": "DynamoDB_20120810.UpdateItem"}
 TARGETS = {
