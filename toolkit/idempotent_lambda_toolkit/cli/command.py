@@ -8,9 +8,7 @@ from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records, times
 from idempotent_lambda_toolkit.cli.deployment import Deployment
-from idempotent_lambda_toolkit.cli.exit_codes import (
-    UsageError,
-)
+from idempotent_lambda_toolkit.cli.exit_codes import UsageError
 from idempotent_lambda_toolkit.cli.options import Options
 from idempotent_lambda_toolkit.cli.output import Output
 from idempotent_lambda_toolkit.cli.shown_keys import escape_text

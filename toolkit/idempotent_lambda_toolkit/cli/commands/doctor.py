@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from idempotent_lambda_toolkit.cli.command import (
-    get_parts,
-)
+from idempotent_lambda_toolkit.cli.command import get_parts
 from idempotent_lambda_toolkit.cli.doctor.findings import Severity
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode, UsageError
 

@@ -5,9 +5,7 @@ import typer
 from idempotent_lambda.clock import EpochMillis
 from idempotent_lambda.protocol.record import Record
 from idempotent_lambda_toolkit.cli import dead_letters, records, times
-from idempotent_lambda_toolkit.cli.command import (
-    get_parts,
-)
+from idempotent_lambda_toolkit.cli.command import get_parts
 from idempotent_lambda_toolkit.cli.shown_keys import escape_text
 
 
