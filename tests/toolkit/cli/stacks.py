@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,19 +67,28 @@ def build_fifo(answers: Answers) -> Stack:
     return build_standard(answers, fifo=True)
 
 
+@contextmanager
+def edit_policy(stack: Stack) -> Iterator[list[dict[str, Any]]]:
+    """Put the statements of the role's policy back as the block leaves them."""
+    iam, policy = stack.client("iam"), {"RoleName": "orders", "PolicyName": "idempotent-lambda"}
+    statements = iam.get_role_policy(**policy)["PolicyDocument"]["Statement"]
+    yield statements
+    iam.put_role_policy(**policy, PolicyDocument=document(*statements))
+
+
+def allow_keys_of(stack: Stack, namespace: str) -> None:
+    """Let the role use the records of one namespace only."""
+    with edit_policy(stack) as statements:
+        keys = {"dynamodb:LeadingKeys": [f"{namespace}#*"]}
+        statements[0]["Condition"] = {"ForAllValues:StringLike": keys}
+
+
 def build_shared_table(answers: Answers) -> Stack:
     """A consumer whose role may use the keys of its namespace only, and another consumer."""
     stack = build_standard(answers)
-    iam = stack.client("iam")
-    policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
-    statements = policy["PolicyDocument"]["Statement"]
-    own = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["orders#*"]}}
-    statements[0]["Condition"] = own
-    iam.put_role_policy(
-        RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=document(*statements)
-    )
+    allow_keys_of(stack, "orders")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda"}}
-    iam.create_role(RoleName="refunds", AssumeRolePolicyDocument=document(trust))
+    stack.client("iam").create_role(RoleName="refunds", AssumeRolePolicyDocument=document(trust))
     create_function(stack, "refunds", IDEMPOTENCY_TABLE=TABLE, IDEMPOTENCY_NAMESPACE="refunds")
     return stack
 

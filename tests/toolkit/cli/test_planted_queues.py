@@ -36,7 +36,16 @@ from .changes import (
     redrive_to,
 )
 from .conftest import REGION, Run, allowed, arn_of, document
-from .stacks import ACCOUNT, FUNCTION_ARN, Plant, Planter, Stack, create_function
+from .stacks import (
+    ACCOUNT,
+    FUNCTION_ARN,
+    Plant,
+    Planter,
+    Stack,
+    allow_keys_of,
+    create_function,
+    edit_policy,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -329,26 +338,15 @@ def table_denies_the_role(stack: Stack) -> None:
 @plant("permissions", FAILURE, on="shared table", says="dynamodb:UpdateItem")
 def role_has_another_namespace(stack: Stack) -> None:
     """The role may use the records of another consumer only."""
-    iam = stack.client("iam")
-    policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
-    statements = policy["PolicyDocument"]["Statement"]
-    own = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["refunds#*"]}}
-    statements[0]["Condition"] = own
-    iam.put_role_policy(
-        RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=document(*statements)
-    )
+    allow_keys_of(stack, "refunds")
 
 
 @plant("permissions", WARNING, says="logs:CreateLogStream, logs:PutLogEvents")
 def role_may_not_write_its_log(stack: Stack) -> None:
     """The role lost the permissions for its log, which stays empty whatever happens."""
-    iam = stack.client("iam")
-    policy = iam.get_role_policy(RoleName="orders", PolicyName="idempotent-lambda")
-    *statements, log = policy["PolicyDocument"]["Statement"]
-    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
-    iam.put_role_policy(
-        RoleName="orders", PolicyName="idempotent-lambda", PolicyDocument=document(*statements)
-    )
+    with edit_policy(stack) as statements:
+        log = statements.pop()
+        assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 @plant("permissions", FAILURE, says="sqs:SendMessage")
