@@ -2,7 +2,7 @@
 
 import pytest
 
-from idempotent_lambda_toolkit.testing import scenario
+from idempotent_lambda_toolkit.testing.hammering import scenario
 from tests.waiting import SECONDS
 
 

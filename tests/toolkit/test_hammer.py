@@ -23,16 +23,12 @@ from idempotent_lambda_toolkit.testing import (
     Report,
     events,
     hammer,
-    hammering,
 )
-from idempotent_lambda_toolkit.testing import scenario as scenario_module
-from idempotent_lambda_toolkit.testing.scenario import (
-    NAMESPACE,
-    DeliveryStep,
-    Fault,
-    Scenario,
-    Subject,
-)
+from idempotent_lambda_toolkit.testing.hammering import scenario as scenario_module
+from idempotent_lambda_toolkit.testing.hammering.invocation import NAMESPACE
+from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
+from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, Fault
+from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -181,7 +177,7 @@ WRITTEN = {"s3", "s3 in sqs", "dynamodb"}
 
 def test_every_wrapper_comes_off() -> None:
     """The events of this package may be wrapped by any service that the consumer unwraps."""
-    subject = hammering._subject(lambda message: message, KEY, 30)
+    subject = describe_subject(lambda message: message, KEY, 30)
     assert subject.settings.unwrap == set(UNWRAP_CHOICES)
 
 
@@ -509,7 +505,9 @@ def test_wrong_keys(shop: Shop) -> None:
 
 def test_a_handler_that_waits_for_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that two processes would not share holds nothing up for ever."""
-    monkeypatch.setattr("idempotent_lambda_toolkit.testing.scenario.DEADLOCK_SECONDS", 0.05)
+    monkeypatch.setattr(
+        "idempotent_lambda_toolkit.testing.hammering.scenario.DEADLOCK_SECONDS", 0.05
+    )
     lock = threading.Lock()
 
     @idempotent(name="locked", key="event.order_id")

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing import events
     from idempotent_lambda_toolkit.testing.clock import ManualClock
     from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
-    from idempotent_lambda_toolkit.testing.hammering import Finding, HammerError, Report, hammer
-    from idempotent_lambda_toolkit.testing.reasons import Reason
+    from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+    from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
+    from idempotent_lambda_toolkit.testing.hammering.run import hammer
+    from idempotent_lambda_toolkit.testing.hammering.subject import HammerError
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 __all__ = [
@@ -38,8 +40,10 @@ __all__ = [
 _HOMES = {
     "clock": ("ManualClock",),
     "effects": ("EffectFailed", "Effects"),
-    "hammering": ("Finding", "HammerError", "Report", "hammer"),
-    "reasons": ("Reason",),
+    "hammering.reasons": ("Reason",),
+    "hammering.report": ("Finding", "Report"),
+    "hammering.run": ("hammer",),
+    "hammering.subject": ("HammerError",),
     "stores": ("InMemoryClaimStore", "InMemoryQueues"),
 }
 

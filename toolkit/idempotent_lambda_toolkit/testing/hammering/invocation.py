@@ -1,0 +1,118 @@
+"""One invocation of the code under test, as a scenario sees it."""
+
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from idempotent_lambda.clock import Deadline
+from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep
+
+NAMESPACE = "hammer"
+
+
+class Killed(BaseException):
+    """The process of the code under test is dead: from now on, it does nothing."""
+
+
+class InjectedExit(SystemExit):
+    """A side effect that ends the process, unless the code catches the exception."""
+
+
+class Identity(NamedTuple):
+    """The identity of a side effect: two with the same identity are the same.
+
+    Attributes:
+        key: the record id; None if no key was claimed.
+    """
+
+    name: str
+    key: str | None
+
+
+class DoneEffect(NamedTuple):
+    """A side effect that was done.
+
+    Attributes:
+        late: whether it came after its run had returned.
+    """
+
+    invocation: "Invocation"
+    identity: Identity
+    token: str | None
+    late: bool
+
+
+@dataclass(eq=False)
+class ClaimedRun:
+    """A run that holds a claim, from its start to its return."""
+
+    key: str
+    returned: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(eq=False)
+class Invocation:
+    """One invocation of the function.
+
+    Attributes:
+        thread: the thread that runs it; other threads belong to the code under test.
+        runs: the runs that hold a claim, innermost last.
+        last: the run that returned last.
+        names: the names of the side effects that began, in order.
+        faulted: the name of the side effect at the step's fault point.
+        failing: the side effects that fail from now on.
+        failed: the side effects that failed.
+        asked: the ids of the records that were requested.
+        outcomes: the outcome of each message or call.
+        error: the exception that ended it without a response.
+        acknowledged: the positions of acknowledged records; 0 for an event without records.
+    """
+
+    step: DeliveryStep
+    deadline: Deadline
+    thread: int = 0
+    alive: bool = True
+    runs: list[ClaimedRun] = field(default_factory=list)
+    last: ClaimedRun | None = None
+    names: list[str] = field(default_factory=list)
+    faulted: str | None = None
+    failing: set[Identity] = field(default_factory=set)
+    failed: set[Identity] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+    error: BaseException | None = None
+    acknowledged: set[int] = field(default_factory=set)
+
+    def end_run(self, key: str) -> None:
+        """Note that the run of a key has returned."""
+        for run in reversed(self.runs):
+            if run.key == key:
+                self.runs.remove(run)
+                self.last = run
+                run.returned.set()
+                return
+
+
+@dataclass(frozen=True)
+class Context:
+    """The context that Lambda passes with the event.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    deadline: Deadline
+    aws_request_id: str
+    function_name: str = NAMESPACE
+    function_version: str = "$LATEST"
+    invoked_function_arn: str = f"arn:aws:lambda:eu-central-1:123456789012:function:{NAMESPACE}"
+    memory_limit_in_mb: str = "256"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the remaining time of the invocation."""
+        return self.deadline.remaining()
+
+
+current_invocation: ContextVar[Invocation] = ContextVar("hammered invocation")

@@ -1,0 +1,68 @@
+"""The result of `hammer`."""
+
+from dataclasses import dataclass
+
+from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.wording import count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A problem that `hammer` found.
+
+    Attributes:
+        reason: the name of the problem.
+        effect: the name of the side effect that shows it; None if no side effect shows it.
+        text: the observation and its circumstances.
+        steps: the shortest reproduction that was found.
+    """
+
+    reason: Reason
+    effect: str | None
+    text: str
+    steps: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reason}: {self.text}\n"
+            f"  shortest reproduction: {'; '.join(self.steps)}\n"
+            f"  fix: {self.reason.fix}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The result of `hammer`.
+
+    Attributes:
+        subject: the name of the function.
+        effects: the names of the event's side effects, in order.
+        scenarios: the number of scenarios.
+        findings: the findings, shortest reproduction first.
+    """
+
+    subject: str
+    effects: tuple[str, ...]
+    scenarios: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are no findings."""
+        return not self.findings
+
+    def check(self) -> None:
+        """Fail the test if there are findings.
+
+        Raises:
+            AssertionError: there are findings; its text is the report.
+        """
+        __tracebackhide__ = True
+        if not self.passed:
+            raise AssertionError(str(self))
+
+    def __str__(self) -> str:
+        effects = ", ".join(self.effects) or "none"
+        found = "nothing wrong" if self.passed else count(len(self.findings), "finding")
+        head = f"hammer: {found} in {self.scenarios} scenarios of {self.subject}"
+        return "\n\n".join([f"{head} (effects: {effects})", *map(str, self.findings)])

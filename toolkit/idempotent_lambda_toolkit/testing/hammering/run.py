@@ -1,0 +1,199 @@
+"""`hammer` runs code under test, with the real package, through everything that can happen."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.errors import UnsupportedEventError
+from idempotent_lambda.settings import UNWRAP_CHOICES
+from idempotent_lambda.sources.event import read_event
+from idempotent_lambda.sources.source import Source
+from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+from idempotent_lambda_toolkit.testing.events import Event, resent
+from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
+from idempotent_lambda_toolkit.testing.hammering.judge import Judge
+from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
+from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.report import Report
+from idempotent_lambda_toolkit.testing.hammering.responses import count_records
+from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
+from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+
+NEVER_MILLIS = 10**12
+"""Some thirty years."""
+
+
+def hammer(
+    function: Callable[..., Any],
+    event: Event,
+    *,
+    effects: Effects,
+    key: str | None = None,
+    different: Sequence[Event] = (),
+    exactly_once: bool = False,
+    retries: bool = True,
+    timeout_seconds: int = 30,
+    fresh: Callable[[], object] | None = None,
+) -> Report:
+    """Run a function through duplicates, retries, crashes, timeouts and lost answers.
+
+    The real package runs the function on a table in memory. The clock is manual, so `time.sleep` in
+    the function returns at once. After a simulated kill, the table and the side effects reject all
+    calls of that invocation, although its process continues.
+
+    Args:
+        function: a processor, ``process(message)`` or ``process(message, transaction)``, or a
+            handler, ``handler(event, context)``. A handler is decorated with `idempotent`, or calls
+            a decorated function.
+        event: the event as Lambda delivers it; see `events`. Every delivery gets a copy.
+        effects: the side effects that must happen once. `hammer` sees no others, except for writes
+            through ``transaction``.
+        key: the key expression of a processor, as in ``idempotency.key``.
+        different: events of other operations, which must all have their side effects.
+        exactly_once: whether a side effect must not repeat even after a crash.
+        retries: whether the producer may send the same message again. This is never tried with S3,
+            DynamoDB Streams and custom payloads, where it is another operation.
+        timeout_seconds: the timeout of the function.
+        fresh: a function that clears the memory of your test doubles; called before every scenario.
+
+    Raises:
+        HammerError: `hammer` cannot judge the function.
+        InvalidSettingsError: the key is not a JMESPath expression.
+    """
+    subject = describe_subject(function, key, timeout_seconds)
+    work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
+    stage, calls = effects.stage, [*effects.calls]
+    try:
+        with work.apply_patches():
+            work.try_everything(different, retries=retries and _is_resendable(event))
+    finally:
+        effects.stage, effects.calls[:] = stage, calls
+    name = getattr(function, "__qualname__", type(function).__name__)
+    findings = sorted(work.judge.found.values(), key=lambda each: each[0])
+    return Report(
+        subject=f"{getattr(function, '__module__', '')}.{name}".lstrip("."),
+        effects=tuple(dict.fromkeys(work.judge.names)),
+        scenarios=work.scenarios,
+        findings=tuple(finding for _, finding in findings),
+    )
+
+
+def _is_resendable(event: Event) -> bool:
+    """Return whether a producer's retry is the same operation with new ids."""
+    try:
+        deliveries = read_event(event, UNWRAP_CHOICES)
+    except UnsupportedEventError:
+        return False
+    written = any(
+        isinstance(each.body, dict) and each.body.get("eventSource") in (Source.S3, Source.DYNAMODB)
+        for each in deliveries
+    )
+    return not written and resent(event) != event
+
+
+class _Hammering:
+    """One call of `hammer`.
+
+    Attributes:
+        judge: the judge of its scenarios, with the findings.
+        scenarios: the number of scenarios so far.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        event: Event,
+        effects: Effects,
+        fresh: Callable[[], object] | None,
+        *,
+        exactly_once: bool,
+    ) -> None:
+        self.judge = Judge(subject, self._run_scenario, exactly_once=exactly_once)
+        self.scenarios = 0
+        self._subject, self._effects, self._fresh = subject, effects, fresh
+        self._events = [event, resent(event)]
+        self._threads = list_thread_ids()
+        self._now = Scenario(subject, self._events)
+
+    @contextmanager
+    def apply_patches(self) -> Iterator[None]:
+        """Replace the environment, `time.sleep`, and the report of exceptions in threads."""
+        excepthook = threading.excepthook
+
+        def ended(args: Any) -> None:
+            if not isinstance(args.exc_value, Killed | InjectedExit | EffectFailed):
+                excepthook(args)
+
+        with ExitStack() as stack:
+            patch = stack.enter_context
+            patch(mock.patch.object(Wiring, "from_environment", self._wiring))
+            patch(mock.patch("time.sleep", self._sleep))
+            # No other thread could confirm in the meantime, so the package must not wait for one.
+            patch(
+                mock.patch(
+                    "idempotent_lambda.pipeline.shared_plan.UNCONFIRMED_MILLIS", NEVER_MILLIS
+                )
+            )
+            patch(mock.patch("threading.excepthook", ended))
+            yield
+
+    def _wiring(self) -> Wiring:
+        """Return the wiring of the current scenario."""
+        return self._now.wiring
+
+    def _sleep(self, seconds: float) -> None:
+        self._now.sleep(seconds)
+
+    def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
+        """Run all scenarios; stop at a finding that makes the others meaningless."""
+        judge = self.judge
+        # This scenario is the first, because the code has nothing to remember yet.
+        failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
+        first = self._run_scenario(failing)
+        plain = self._run_scenario((DeliveryStep(),), settle=False, searches=True)
+        judge.names = plain.invocations[0].names
+        if judge.is_hopeless(first, plain):
+            return
+        judge.expect(plain)
+        judge.judge(failing, first)
+        for steps in plan_scenarios(
+            len(judge.names),
+            count_records(self._events[0]),
+            retries=retries,
+            tokens=bool(plain.identities_with_tokens),
+        ):
+            scenario = self._run_scenario(steps)
+            if steps[-1].only is not None:
+                judge.note_places(scenario)
+            judge.judge(steps, scenario)
+            unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
+            if any(reason in unsteady for reason, _ in judge.found):
+                return
+        for other in different:
+            self._events[2:] = [other]
+            single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
+            judge.require(single)
+            steps = (DeliveryStep(), DeliveryStep(event_index=2))
+            judge.judge(steps, self._run_scenario(steps), single)
+
+    def _run_scenario(
+        self,
+        steps: Sequence[DeliveryStep],
+        *,
+        settle: bool = True,
+        searches: bool = False,
+        counted: bool = True,
+    ) -> Scenario:
+        if self._fresh:
+            self._fresh()
+        self.scenarios += 1
+        known = self._threads if searches else None
+        self._now = self._effects.stage = Scenario(
+            self._subject, self._events, known, counted=counted
+        )
+        self._now.run(steps, settle=settle)
+        return self._now
