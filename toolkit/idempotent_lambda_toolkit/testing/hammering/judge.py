@@ -1,7 +1,7 @@
 """The judgement of scenarios: which side effects are missing or repeated, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
@@ -10,7 +10,12 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import Identity
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
-from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.steps import (
+    RESENT,
+    DeliveryStep,
+    Differences,
+    FaultPoint,
+)
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
@@ -19,12 +24,26 @@ from idempotent_lambda_toolkit.testing.hammering.wording import (
     say_when,
 )
 
+_TOKEN_REASONS = {
+    Reason.TOKEN_OF_THE_PROCESS: Differences(process=False),
+    Reason.TOKEN_OF_THE_DAY: Differences(wall_clock=False),
+}
+"""The reasons why a token changes, each with the differences without which it does not."""
+
+_OMISSION_REASONS = {
+    Reason.SKIPS_REDELIVERIES: Differences(receive_count=False),
+    Reason.DROPS_OLD: Differences(wall_clock=False),
+}
+"""The reasons why a later delivery skips a side effect, in the same way."""
+
 
 class RunsScenarios(Protocol):
     """Runs a scenario."""
 
-    def __call__(self, steps: Sequence[DeliveryStep], *, counted: bool = True) -> Scenario:
-        """Run it; without ``counted``, a repeated delivery looks like the first."""
+    def __call__(
+        self, steps: Sequence[DeliveryStep], *, differences: Differences = ...
+    ) -> Scenario:
+        """Run it with these differences between its deliveries."""
 
 
 class Judge:
@@ -101,7 +120,7 @@ class Judge:
             )
         else:
             text = f"effect {name!r} never ran {say_when(failing, first)}"
-            reason = self._explain_loss(Identity(name, None), failing, first)
+            reason = self._explain_loss(Identity(name, None), failing, first) or Reason.REMEMBERS
             self._add_finding(reason, name, text, failing, first)
 
     def require(self, scenario: Scenario) -> None:
@@ -161,7 +180,7 @@ class Judge:
     def _explain_repetition(
         self,
         identity: Identity,
-        steps: Iterable[DeliveryStep],
+        steps: Sequence[DeliveryStep],
         scenario: Scenario,
         *,
         strange: bool,
@@ -175,21 +194,40 @@ class Judge:
             changes = Reason.KEY_OF_THE_BATCH if apart else Reason.KEY_CHANGES
             return Reason.KEY_TOO_NARROW if again else changes
         if identity in scenario.identities_with_tokens:
-            if again and (Reason.TOKEN_CHANGES, identity.name) in self.found:
-                return None
-            return Reason.TOKEN_OF_THE_ENVELOPE if again else Reason.TOKEN_CHANGES
+            return self._explain_token(identity, steps, again=again)
         ended = not all(each.alive for each in scenario.invocations)
         if ended or any(step.interrupts for step in steps):
             return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
         return Reason.REPEATS_ON_RETRY
 
+    def _explain_token(
+        self, identity: Identity, steps: Sequence[DeliveryStep], *, again: bool
+    ) -> Reason | None:
+        """Return why a repeated side effect has another token; None if that is known."""
+        known = {reason for reason, name in self.found if name == identity.name}
+        if again:
+            return (
+                None
+                if known & {Reason.TOKEN_CHANGES, *_TOKEN_REASONS}
+                else Reason.TOKEN_OF_THE_ENVELOPE
+            )
+        for reason, differences in _TOKEN_REASONS.items():
+            times = self._run(steps, differences=differences).counts()[identity]
+            if times <= self._expected[identity]:
+                return reason
+        return Reason.TOKEN_CHANGES
+
     def _explain_loss(
         self, identity: Identity, steps: Sequence[DeliveryStep], scenario: Scenario
-    ) -> Reason:
-        """Return why a side effect was not done often enough."""
+    ) -> Reason | None:
+        """Return why a side effect was not done often enough; None if that is allowed."""
         place = self._places.get(identity.key or "", 0)
         acknowledging = (each for each in scenario.invocations if place in each.acknowledged)
-        blamed = next(acknowledging, scenario.invocations[-1])
+        blamed = next(acknowledging, None)
+        if blamed is None:
+            # The message is not lost: it goes to the dead-letter queue.
+            reason = self._explain_omission(identity, steps)
+            return reason if reason is Reason.REMEMBERS else None
         step = blamed.step
         if any(_is_same(each, identity) for each in blamed.failed):
             return Reason.SWALLOWED
@@ -202,10 +240,12 @@ class Judge:
         return self._explain_omission(identity, steps)
 
     def _explain_omission(self, identity: Identity, steps: Sequence[DeliveryStep]) -> Reason:
-        """Return why a later delivery skipped a side effect: its receive count, or a memory."""
-        uncounted = self._run(steps, counted=False)
-        done = any(_is_same(each, identity) for each in uncounted.counts())
-        return Reason.SKIPS_REDELIVERIES if done else Reason.REMEMBERS
+        """Return why a later delivery skipped a side effect."""
+        for reason, differences in _OMISSION_REASONS.items():
+            done = self._run(steps, differences=differences).counts()
+            if any(_is_same(each, identity) for each in done):
+                return reason
+        return Reason.REMEMBERS
 
     def _add_finding(
         self,

@@ -11,6 +11,9 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     FaultPoint,
 )
 
+DAY_HOURS = 25
+"""More than a day, so that the hour differs too."""
+
 MOST_EFFECTS = 20
 """The number of side effects of a delivery at which faults are tried."""
 
@@ -50,3 +53,8 @@ def plan_scenarios(
         yield (killed, DeliveryStep(at_once=True))
         if retries and tokens:
             yield (replace(killed, after=True), DeliveryStep(event_index=RESENT))
+        # A redrive from a dead-letter queue comes days later.
+        yield (DeliveryStep(fault_point=FaultPoint.KILLED), DeliveryStep(hours_later=DAY_HOURS))
+        if tokens:
+            killed = DeliveryStep(fault_point=FaultPoint.KILLED, at=places[-1], after=True)
+            yield (killed, DeliveryStep(hours_later=DAY_HOURS))

@@ -23,10 +23,13 @@ class Reason(StrEnum):
     GIVES_UP = "gives up silently"
     SKIPS_REDELIVERIES = "skips redeliveries"
     REMEMBERS = "remembers"
+    DROPS_OLD = "drops old messages"
     REPEATS_ON_RETRY = "repeats on retry"
     REPEATS_AFTER_CRASH = "repeats after a crash"
     TOKEN_CHANGES = "token changes"  # noqa: S105  # its name, not a secret
     TOKEN_OF_THE_ENVELOPE = "token of the envelope"  # noqa: S105  # as above
+    TOKEN_OF_THE_PROCESS = "token of the process"  # noqa: S105  # as above
+    TOKEN_OF_THE_DAY = "token of the time"  # noqa: S105  # as above
 
     @property
     def meaning(self) -> str:
@@ -46,7 +49,7 @@ _TEXTS = {
     ),
     Reason.KEY_CHANGES: (
         "the same message has another key when it is delivered again",
-        "take the key from the producer's content, not from a receipt, a count or a clock",
+        "take the key from the producer's content, not from a receipt, a count, a clock, `hash()`",
     ),
     Reason.KEY_TOO_NARROW: (
         "a producer's retry has another key, so the side effect happens twice",
@@ -108,6 +111,10 @@ _TEXTS = {
         "the code or a test double remembers an earlier run, so a later run skips the side effect",
         "remove that memory, because the table remembers; clear test doubles in `fresh`",
     ),
+    Reason.DROPS_OLD: (
+        "the code skips the side effect of an old message, and the message is acknowledged",
+        "raise `PermanentFailure`, so that you see what was dropped",
+    ),
     Reason.REPEATS_ON_RETRY: (
         "a later side effect failed, and the retry repeated an earlier one",
         "one message per side effect; or `message.idempotency_token` as `token`; or `transaction`",
@@ -123,5 +130,13 @@ _TEXTS = {
     Reason.TOKEN_OF_THE_ENVELOPE: (
         "a producer's retry repeats the side effect with another idempotency token",
         "use `message.idempotency_token`, not `message.id`",
+    ),
+    Reason.TOKEN_OF_THE_PROCESS: (
+        "the token comes from `hash()`, which differs in each process",
+        "use `message.idempotency_token`, or a SHA-256",
+    ),
+    Reason.TOKEN_OF_THE_DAY: (
+        "the token has the time or date in it, and a redelivery comes at another time",
+        "use `message.idempotency_token`, or a date from the message",
     ),
 }

@@ -18,12 +18,16 @@ from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_context
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
+from idempotent_lambda_toolkit.testing.hammering.process_hash import change_hashes
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
-from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, Differences, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+
+END = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH, Reason.REMEMBERS, Reason.DROPS_OLD)
+"""The reasons that make all further scenarios meaningless."""
 
 NEVER_MILLIS = 10**12
 """Some thirty years."""
@@ -143,6 +147,7 @@ class _Hammering:
             )
             patch(mock.patch("threading.excepthook", ended))
             patch(inherit_contexts())
+            patch(change_hashes(lambda: self._now.process))
             patch(mock.patch.object(DecoratedCall, "should_run", property(self._begin_call)))
             patch(mock.patch.object(DecoratedCall, "end", self._make_end()))
             yield
@@ -192,8 +197,7 @@ class _Hammering:
             if steps[-1].only is not None:
                 judge.note_places(scenario)
             judge.judge(steps, scenario)
-            unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
-            if any(reason in unsteady for reason, _ in judge.found):
+            if any(reason in END for reason, _ in judge.found):
                 return
         for other in different:
             self._events[2:] = [other]
@@ -208,14 +212,14 @@ class _Hammering:
         *,
         settle: bool = True,
         searches: bool = False,
-        counted: bool = True,
+        differences: Differences = Differences(),  # noqa: B008  # immutable
     ) -> Scenario:
         if self._fresh:
             self._fresh()
         self.scenarios += 1
         known = self._threads if searches else None
         self._now = self._effects.stage = Scenario(
-            self._subject, self._events, known, counted=counted
+            self._subject, self._events, known, differences=differences
         )
         self._now.run(steps, settle=settle)
         return self._now

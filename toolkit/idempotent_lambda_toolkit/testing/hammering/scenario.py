@@ -35,6 +35,7 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     SHORT_MILLIS,
     SLOW_MILLIS,
     DeliveryStep,
+    Differences,
     FaultPoint,
 )
 from idempotent_lambda_toolkit.testing.hammering.store import (
@@ -54,8 +55,13 @@ DEADLOCK_SECONDS = 2.0
 
 REDELIVERIES = 4
 
+LATE_REDELIVERIES = 2
+"""The number of redeliveries after those, an hour apart: a circuit breaker is closed by then."""
+
 VISIBILITY = 6
 """The visibility timeout, in function timeouts: longer than any lease."""
+
+HOUR_MILLIS = 3600 * 1000
 
 real_sleep = time.sleep
 
@@ -65,7 +71,7 @@ class Scenario:
 
     ``known`` are the threads that existed before all scenarios. If it is given, the side effects of
     other threads are held back until the code has returned, if it does not wait for these threads.
-    Without ``counted``, a repeated delivery looks like the first.
+    ``differences`` are what the code sees differently from delivery to delivery.
 
     Attributes:
         done: the side effects that were done.
@@ -81,7 +87,7 @@ class Scenario:
         events: Sequence[Event],
         known: AbstractSet[int | None] | None = None,
         *,
-        counted: bool = True,
+        differences: Differences = Differences(),  # noqa: B008  # immutable
     ) -> None:
         self.done: list[DoneEffect] = []
         self.keys: set[str] = set()
@@ -92,7 +98,7 @@ class Scenario:
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
         self._subject, self._events = subject, events
-        self._known, self._contains, self._counted = known, known is not None, counted
+        self._known, self._contains, self._differences = known, known is not None, differences
         self._deliveries: Counter[int] = Counter()
         self._outstanding: dict[int, set[int]] = {}
         self._under_way: list[Invocation] = []
@@ -123,10 +129,17 @@ class Scenario:
                     self._deliver(step, sorted(outstanding))
             else:
                 self._deliver(step, [*everything] if step.only is None else [step.only])
-        for _ in range(REDELIVERIES if settle else 0):
+        later = (0,) * REDELIVERIES + (1,) * LATE_REDELIVERIES
+        for hours in later if settle else ():
             for event_index, positions in self._outstanding.items():
                 if positions:
-                    self._deliver(DeliveryStep(event_index=event_index), sorted(positions))
+                    step = DeliveryStep(event_index=event_index, hours_later=hours)
+                    self._deliver(step, sorted(positions))
+
+    @property
+    def process(self) -> object:
+        """What `hash` depends on; None if each delivery comes to the same process."""
+        return len(self.invocations) if self._under_way and self._differences.process else None
 
     @property
     def is_settled(self) -> bool:
@@ -155,12 +168,14 @@ class Scenario:
         self, step: DeliveryStep, positions: Sequence[int], *, concurrent: bool = False
     ) -> None:
         if self.invocations and not (step.at_once or concurrent):
-            self.clock.advance(Millis(VISIBILITY * self._subject.timeout))
+            wait = step.hours_later * HOUR_MILLIS or VISIBILITY * self._subject.timeout
+            self.clock.advance(Millis(wait))
         event = self._events[step.event_index]
         if has_records(event):
             event = {**event, "Records": [event["Records"][each] for each in positions]}
         event = copy.deepcopy(event)
-        for _ in range(self._deliveries[step.event_index] if self._counted else 0):
+        earlier = self._deliveries[step.event_index]
+        for _ in range(earlier if self._differences.receive_count else 0):
             event = redelivered(event)
         self._deliveries[step.event_index] += 1
         remaining = SHORT_MILLIS if step.short else self._subject.timeout

@@ -54,6 +54,7 @@ class DeliveryStep:
         again: whether the side effect that failed in the delivery before fails again.
         every: whether every side effect fails with `FaultPoint.FAILS`, instead of only that one.
         only: the position of the one record that is delivered; None for the whole event.
+        hours_later: the hours since the delivery before; 0 for the usual visibility timeout.
     """
 
     event_index: int = 0
@@ -67,9 +68,27 @@ class DeliveryStep:
     again: bool = False
     every: bool = False
     only: int | None = None
+    hours_later: int = 0
 
     @property
     def interrupts(self) -> bool:
         """Whether its side effects may repeat without a mistake in the code."""
         ended = self.fault_point in (FaultPoint.EXITS, FaultPoint.KILLED, FaultPoint.TIMES_OUT)
         return ended or self.fault is Fault.COMPLETION_UNANSWERED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differences:
+    """What one delivery lets the code see differently from the next.
+
+    To find why code behaves differently, a scenario runs again without one of them.
+
+    Attributes:
+        receive_count: the count of receives grows; without it, each delivery looks like the first.
+        process: each delivery comes to another process, as far as `hash` shows.
+        wall_clock: the wall clock goes on; without it, it begins again for each delivery.
+    """
+
+    receive_count: bool = True
+    process: bool = True
+    wall_clock: bool = True

@@ -36,6 +36,8 @@ def describe_delivery(invocation: Invocation) -> str:
         begin += f" record {step.only + 1} alone"
     if step.at_once:
         begin += " again at once"
+    if step.hours_later:
+        begin += " an hour later" if step.hours_later == 1 else " a day later"
     if step.short:
         begin += f" with {SHORT_MILLIS / 1000:g} s left"
     happened = describe_fault(invocation)
@@ -90,4 +92,6 @@ def say_when(steps: Sequence[DeliveryStep], scenario: Scenario) -> str:
         parts.append("it fails again and again")
     elif last.at_once:
         parts.append("it was delivered again before the lease was over")
+    elif last.hours_later:
+        parts.append("it was delivered again a day later")
     return f"when {'; and '.join(parts)}"
