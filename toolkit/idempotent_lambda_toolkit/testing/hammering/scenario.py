@@ -6,7 +6,6 @@ side effects, and the state of the keys only through the table.
 
 import copy
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -31,6 +30,10 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_run,
 )
 from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
+from idempotent_lambda_toolkit.testing.hammering.simulated_time import (
+    real_monotonic,
+    real_sleep,
+)
 from idempotent_lambda_toolkit.testing.hammering.steps import (
     SHORT_MILLIS,
     SLOW_MILLIS,
@@ -57,8 +60,6 @@ REDELIVERIES = 4
 VISIBILITY = 6
 """The visibility timeout, in function timeouts: longer than any lease."""
 
-real_sleep = time.sleep
-
 
 class Scenario:
     """Deliveries in a row, on one table.
@@ -79,6 +80,7 @@ class Scenario:
         self,
         subject: Subject,
         events: Sequence[Event],
+        clock: ManualClock,
         known: AbstractSet[int | None] | None = None,
         *,
         counted: bool = True,
@@ -87,7 +89,7 @@ class Scenario:
         self.keys: set[str] = set()
         self.invocations: list[Invocation] = []
         self.exited = self.overslept = False
-        self.clock = ManualClock()
+        self.clock = clock
         self.memory = InMemoryClaimStore()
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
@@ -224,9 +226,9 @@ class Scenario:
     def _await_others(self, invocation: Invocation, before: AbstractSet[int | None]) -> None:
         """Let threads that the code has left behind reach their side effects."""
         known = before if self._known is None else self._known
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = real_monotonic() + PATIENCE_SECONDS
         while invocation.alive and not any(each.late for each in self.done):
-            if list_thread_ids() <= known or time.monotonic() > ends:
+            if list_thread_ids() <= known or real_monotonic() > ends:
                 return
             real_sleep(0.001)
 
