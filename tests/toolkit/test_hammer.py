@@ -19,6 +19,7 @@ from idempotent_lambda_toolkit.testing import (
     EffectFailed,
     Effects,
     HammerError,
+    ManualClock,
     Reason,
     Report,
     events,
@@ -389,7 +390,7 @@ def test_faults_of_the_table(shop: Shop, fault: Fault, outcomes: list[str], time
         settings=settings_of(key_rule(NAMESPACE, KEY)),
         timeout=Millis(30_000),
     )
-    shop.effects.stage = scenario = Scenario(subject, [ORDER])
+    shop.effects.stage = scenario = Scenario(subject, [ORDER], ManualClock())
     scenario.run([DeliveryStep(fault=fault)])
     assert [each.outcomes for each in scenario.invocations] == [[each] for each in outcomes]
     assert len(scenario.done) == times

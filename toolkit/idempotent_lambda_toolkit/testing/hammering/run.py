@@ -12,6 +12,7 @@ from idempotent_lambda.errors import UnsupportedEventError
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
+from idempotent_lambda_toolkit.testing.clock import ManualClock
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
@@ -23,6 +24,8 @@ from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
+from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
+from idempotent_lambda_toolkit.testing.hammering.simulated_time import ScenarioClock, SimulatedTime
 from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, Differences, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
 
@@ -47,7 +50,7 @@ def hammer(
 ) -> Report:
     """Run a function through duplicates, retries, crashes, timeouts and lost answers.
 
-    The real package runs the function on a table in memory. The clock is manual, so `time.sleep` in
+    The real package runs the function on a table in memory. Time is simulated, so `time.sleep` in
     the function returns at once. After a simulated kill, the table and the side effects reject all
     calls of that invocation, although its process continues.
 
@@ -123,12 +126,13 @@ class _Hammering:
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
         self._threads = list_thread_ids()
-        self._now = Scenario(subject, self._events)
+        self._time = SimulatedTime(self._sleep)
+        self._now = Scenario(subject, self._events, ScenarioClock(self._time, ManualClock().now()))
         self._should_run: Callable[[DecoratedCall], bool] = DecoratedCall.should_run.fget  # type: ignore[attr-defined]  # a property
 
     @contextmanager
     def apply_patches(self) -> Iterator[None]:
-        """Replace the environment, `time.sleep`, and the report of exceptions in threads."""
+        """Replace the environment, the time, and the report of exceptions in threads."""
         excepthook = threading.excepthook
 
         def ended(args: Any) -> None:
@@ -138,7 +142,7 @@ class _Hammering:
         with ExitStack() as stack:
             patch = stack.enter_context
             patch(mock.patch.object(Wiring, "from_environment", self._wiring))
-            patch(mock.patch("time.sleep", self._sleep))
+            patch(self._time.apply())
             # No other thread could confirm in the meantime, so the package must not wait for one.
             patch(
                 mock.patch(
@@ -218,8 +222,10 @@ class _Hammering:
             self._fresh()
         self.scenarios += 1
         known = self._threads if searches else None
+        sent = find_sent_time(self._events[steps[0].event_index])
+        clock = self._time.begin(sent or ManualClock().now())
         self._now = self._effects.stage = Scenario(
-            self._subject, self._events, known, differences=differences
+            self._subject, self._events, clock, known, differences=differences
         )
         self._now.run(steps, settle=settle)
         return self._now

@@ -6,7 +6,6 @@ side effects, and the state of the keys only through the table.
 
 import copy
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +15,6 @@ from idempotent_lambda.clock import Deadline, Millis
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.pipeline.consumer import Consumer
 from idempotent_lambda.sources.message import Message
-from idempotent_lambda_toolkit.testing.clock import ManualClock
 from idempotent_lambda_toolkit.testing.effects import Call
 from idempotent_lambda_toolkit.testing.events import Event, redelivered
 from idempotent_lambda_toolkit.testing.hammering.invocation import (
@@ -31,6 +29,11 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_run,
 )
 from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
+from idempotent_lambda_toolkit.testing.hammering.simulated_time import (
+    ScenarioClock,
+    real_monotonic,
+    real_sleep,
+)
 from idempotent_lambda_toolkit.testing.hammering.steps import (
     SHORT_MILLIS,
     SLOW_MILLIS,
@@ -63,8 +66,6 @@ VISIBILITY = 6
 
 HOUR_MILLIS = 3600 * 1000
 
-real_sleep = time.sleep
-
 
 class Scenario:
     """Deliveries in a row, on one table.
@@ -85,6 +86,7 @@ class Scenario:
         self,
         subject: Subject,
         events: Sequence[Event],
+        clock: ScenarioClock,
         known: AbstractSet[int | None] | None = None,
         *,
         differences: Differences = Differences(),  # noqa: B008  # immutable
@@ -93,7 +95,7 @@ class Scenario:
         self.keys: set[str] = set()
         self.invocations: list[Invocation] = []
         self.exited = self.overslept = False
-        self.clock = ManualClock()
+        self.clock = clock
         self.memory = InMemoryClaimStore()
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
@@ -170,6 +172,8 @@ class Scenario:
         if self.invocations and not (step.at_once or concurrent):
             wait = step.hours_later * HOUR_MILLIS or VISIBILITY * self._subject.timeout
             self.clock.advance(Millis(wait))
+        if not self._differences.wall_clock:
+            self.clock.restart_wall_clock()
         event = self._events[step.event_index]
         if has_records(event):
             event = {**event, "Records": [event["Records"][each] for each in positions]}
@@ -239,9 +243,9 @@ class Scenario:
     def _await_others(self, invocation: Invocation, before: AbstractSet[int | None]) -> None:
         """Let threads that the code has left behind reach their side effects."""
         known = before if self._known is None else self._known
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = real_monotonic() + PATIENCE_SECONDS
         while invocation.alive and not any(each.late for each in self.done):
-            if list_thread_ids() <= known or time.monotonic() > ends:
+            if list_thread_ids() <= known or real_monotonic() > ends:
                 return
             real_sleep(0.001)
 
