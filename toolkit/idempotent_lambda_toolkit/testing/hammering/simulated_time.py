@@ -39,6 +39,9 @@ _KEEP_REAL_TIME = (
 
 _NANOS_PER_MILLI = 1_000_000
 
+_PAUSE = Millis(3600 * 1000)
+"""The simulated time between two scenarios."""
+
 _Sleep = Callable[[float], object]
 
 
@@ -53,6 +56,8 @@ class SimulatedTime:
 
     def begin(self, now: EpochMillis) -> "ScenarioClock":
         """Set the wall clock, and return a clock that agrees with all others from now on."""
+        # Pauses of the code, such as a rate limit, do not reach into the next scenario.
+        self.ahead = Millis(self.ahead + _PAUSE)
         self.set_wall_clock(now)
         return ScenarioClock(self, now)
 
