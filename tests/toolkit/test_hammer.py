@@ -296,7 +296,7 @@ def test_report(shop: Shop) -> None:
 
     report = shop.hammer(process)
     assert str(report) == (
-        "hammer: 1 finding in 31 scenarios of "
+        "hammer: 1 finding in 32 scenarios of "
         f"{__name__}.test_report.<locals>.process (effects: charge, mail)\n\n"
         "repeats on retry: effect 'charge' for key 'ORDER-1' ran 2 times when this happened: "
         "'mail' fails\n"

@@ -53,8 +53,8 @@ def plan_scenarios(
         yield (killed, DeliveryStep(at_once=True))
         if retries and tokens:
             yield (replace(killed, after=True), DeliveryStep(event_index=RESENT))
-        # A redrive from a dead-letter queue comes days later.
-        yield (DeliveryStep(fault_point=FaultPoint.KILLED), DeliveryStep(hours_later=DAY_HOURS))
-        if tokens:
-            killed = DeliveryStep(fault_point=FaultPoint.KILLED, at=places[-1], after=True)
-            yield (killed, DeliveryStep(hours_later=DAY_HOURS))
+    # A redrive from a dead-letter queue comes days later.
+    yield (DeliveryStep(fault_point=FaultPoint.KILLED), DeliveryStep(hours_later=DAY_HOURS))
+    if tokens:
+        killed = DeliveryStep(fault_point=FaultPoint.KILLED, at=places[-1], after=True)
+        yield (killed, DeliveryStep(hours_later=DAY_HOURS))
