@@ -5,8 +5,8 @@
     from idempotent_lambda_toolkit.testing import Effects, events, hammer
 
     effects = Effects()
-    monkeypatch.setattr("orders.charge", effects.of("charge"))
-    hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
+    with effects.patch("orders.charge"):
+        hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
 
 With pytest, the fixture `hammer` does the same in two lines; docs/testing.md shows it.
 """
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
     from idempotent_lambda_toolkit.testing.hammering.run import hammer
     from idempotent_lambda_toolkit.testing.hammering.subject import HammerError
+    from idempotent_lambda_toolkit.testing.plugin import Hammer
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 __all__ = [
     "EffectFailed",
     "Effects",
     "Finding",
+    "Hammer",
     "HammerError",
     "InMemoryClaimStore",
     "InMemoryQueues",
@@ -44,6 +46,7 @@ _HOMES = {
     "hammering.report": ("Finding", "Report"),
     "hammering.run": ("hammer",),
     "hammering.subject": ("HammerError",),
+    "plugin": ("Hammer",),
     "stores": ("InMemoryClaimStore", "InMemoryQueues"),
 }
 
