@@ -6,12 +6,16 @@ from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
 from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda_toolkit.testing.effects import Declaration
+from idempotent_lambda_toolkit.testing.events import Event
 from idempotent_lambda_toolkit.testing.hammering.invocation import Identity
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
+from idempotent_lambda_toolkit.testing.hammering.tokens import list_shared_tokens
+from idempotent_lambda_toolkit.testing.hammering.unseen import explain_unseen
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
     describe_delivery,
@@ -35,10 +39,18 @@ class Judge:
         names: the side effects of a delivery without faults.
     """
 
-    def __init__(self, subject: Subject, run: RunsScenarios, *, exactly_once: bool) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        run: RunsScenarios,
+        declarations: Sequence[Declaration],
+        *,
+        exactly_once: bool,
+    ) -> None:
         self.found: dict[tuple[Reason, str | None], tuple[tuple[int, int], Finding]] = {}
         self.names: list[str] = []
         self._subject, self._run, self._exactly_once = subject, run, exactly_once
+        self._declarations = declarations
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
         self._places: dict[str, int] = {}
@@ -119,9 +131,28 @@ class Judge:
             text = f"without any fault, the event fails ({what}): give an event that succeeds"
             raise HammerError(text) from error
         if not scenario.done:
-            raise HammerError(
-                "no side effect was seen: replace the side effects of the code with effects.of(...)"
+            text = explain_unseen(
+                self._declarations, invocation.names, lambda: self._run((invocation.step,))
             )
+            raise HammerError(text)
+
+    def compare_tokens(self, event: Event, plain: Scenario, other: Scenario) -> None:
+        """Find the tokens that another consumer with the same code would pass as well."""
+        shared = {each.name for each in self._declarations if each.shared}
+        for done in list_shared_tokens(event, plain, other):
+            if done.identity.name in shared:
+                text = (
+                    f"{describe_effect(done.identity)} has the token {done.token} also in another "
+                    "consumer, so the receiver takes two operations for one"
+                )
+                self._add_finding(
+                    Reason.TOKEN_SHARED,
+                    done.identity.name,
+                    text,
+                    (DeliveryStep(),),
+                    plain,
+                    "deliver to a consumer with another namespace",
+                )
 
     def judge(
         self, steps: tuple[DeliveryStep, ...], scenario: Scenario, single: Scenario | None = None

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     REPEATS_AFTER_CRASH = "repeats after a crash"
     TOKEN_CHANGES = "token changes"  # noqa: S105  # its name, not a secret
     TOKEN_OF_THE_ENVELOPE = "token of the envelope"  # noqa: S105  # as above
+    TOKEN_SHARED = "token of several consumers"  # noqa: S105  # as above
 
     @property
     def meaning(self) -> str:
@@ -123,5 +124,9 @@ _TEXTS = {
     Reason.TOKEN_OF_THE_ENVELOPE: (
         "a producer's retry repeats the side effect with another idempotency token",
         "use `message.idempotency_token`, not `message.id`",
+    ),
+    Reason.TOKEN_SHARED: (
+        "another consumer passes the same token, so the receiver takes two operations for one",
+        "use `message.idempotency_token`; in a decorated function, add its name to the token",
     ),
 }

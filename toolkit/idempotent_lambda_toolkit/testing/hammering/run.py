@@ -15,6 +15,7 @@ from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
+from idempotent_lambda_toolkit.testing.hammering.event_loop import run_outside_event_loop
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
@@ -22,11 +23,14 @@ from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
-from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
 
 NEVER_MILLIS = 10**12
 """Some thirty years."""
+
+OTHER_NAMESPACE = "another-consumer"
+"""The namespace of another consumer that runs the same code."""
 
 
 def hammer(
@@ -67,13 +71,19 @@ def hammer(
         InvalidSettingsError: the key is not a JMESPath expression.
     """
     subject = describe_subject(function, key, timeout_seconds)
-    work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
-    stage, calls = effects.stage, [*effects.calls]
-    try:
-        with work.apply_patches():
-            work.try_everything(different, retries=retries and _is_resendable(event))
-    finally:
-        effects.stage, effects.calls[:] = stage, calls
+    elsewhere = describe_subject(function, key, timeout_seconds, OTHER_NAMESPACE)
+
+    def try_everything() -> _Hammering:
+        work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
+        stage, calls = effects.stage, [*effects.calls]
+        try:
+            with work.apply_patches():
+                work.try_everything(different, elsewhere, retries=retries and _is_resendable(event))
+        finally:
+            effects.stage, effects.calls[:] = stage, calls
+        return work
+
+    work = run_outside_event_loop(try_everything)
     name = getattr(function, "__qualname__", type(function).__name__)
     findings = sorted(work.judge.found.values(), key=lambda each: each[0])
     return Report(
@@ -114,7 +124,9 @@ class _Hammering:
         *,
         exactly_once: bool,
     ) -> None:
-        self.judge = Judge(subject, self._run_scenario, exactly_once=exactly_once)
+        self.judge = Judge(
+            subject, self._run_scenario, effects.declarations, exactly_once=exactly_once
+        )
         self.scenarios = 0
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
@@ -170,7 +182,9 @@ class _Hammering:
     def _sleep(self, seconds: float) -> None:
         self._now.sleep(seconds)
 
-    def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
+    def try_everything(
+        self, different: Sequence[Event], elsewhere: Subject, *, retries: bool
+    ) -> None:
         """Run all scenarios; stop at a finding that makes the others meaningless."""
         judge = self.judge
         # This scenario is the first, because the code has nothing to remember yet.
@@ -195,8 +209,13 @@ class _Hammering:
             unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
             if any(reason in unsteady for reason, _ in judge.found):
                 return
-        for other in different:
-            self._events[2:] = [other]
+        if any(each.shared for each in self._effects.declarations):
+            # The other consumer gets the message from a queue of its own, with other ids.
+            copy = DeliveryStep(event_index=RESENT if _is_resendable(self._events[0]) else 0)
+            other = self._run_scenario((copy,), settle=False, subject=elsewhere)
+            judge.compare_tokens(self._events[0], plain, other)
+        for different_event in different:
+            self._events[2:] = [different_event]
             single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
             judge.require(single)
             steps = (DeliveryStep(), DeliveryStep(event_index=2))
@@ -209,13 +228,14 @@ class _Hammering:
         settle: bool = True,
         searches: bool = False,
         counted: bool = True,
+        subject: Subject | None = None,
     ) -> Scenario:
         if self._fresh:
             self._fresh()
         self.scenarios += 1
         known = self._threads if searches else None
         self._now = self._effects.stage = Scenario(
-            self._subject, self._events, known, counted=counted
+            subject or self._subject, self._events, known, counted=counted
         )
         self._now.run(steps, settle=settle)
         return self._now
