@@ -1,7 +1,6 @@
 """Doubles of AWS operations, for every client and resource of boto3."""
 
 import difflib
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -113,13 +112,13 @@ def check_token(operation: str, token: Token | None, model: OperationModel) -> N
         )
 
 
-def build_patch(
+def build_patches(
     model: OperationModel,
     function: Callable[..., Any] | None,
     token: Token | None,
     begin: Begin,
-) -> tuple[type[BaseClient], str, Callable[..., Any]]:
-    """Return what to set so that every client calls the function instead of the service."""
+) -> list[tuple[type[Any], str, Callable[..., Any]]]:
+    """List classes, attributes and values to set: every client then calls the function."""
     wanted = model.service_model.service_name, model.name
     otherwise = getattr(BaseClient, METHOD)
 
@@ -134,7 +133,31 @@ def build_patch(
         leave()
         return result
 
-    return BaseClient, METHOD, make_api_call
+    patches: list[tuple[type[Any], str, Callable[..., Any]]]
+    patches = [(BaseClient, METHOD, make_api_call)]
+    if wanted[0] == "s3":
+        patches.append(_build_transfer_patch())
+    return patches
+
+
+def _build_transfer_patch() -> tuple[type[Any], str, Callable[..., Any]]:
+    """Let `upload_file` and its like work in the thread that calls them.
+
+    So `hammer` knows which message they work for. boto3 does so with ``use_threads=False``:
+    https://docs.aws.amazon.com/boto3/latest/reference/customizations/s3.html
+    """
+    from s3transfer.futures import NonThreadedExecutor  # noqa: PLC0415  # only S3 needs it
+    from s3transfer.manager import TransferManager  # noqa: PLC0415
+
+    otherwise = TransferManager.__init__
+
+    def init(
+        manager: Any, client: Any, config: Any = None, osutil: Any = None, executor_cls: Any = None
+    ) -> None:
+        del executor_cls
+        otherwise(manager, client, config, osutil, NonThreadedExecutor)
+
+    return TransferManager, "__init__", init
 
 
 def _validate(client: Any, model: OperationModel, params: dict[str, Any]) -> None:
@@ -166,7 +189,7 @@ def _make_failure(client: Any, model: OperationModel) -> ClientError:
     codes = [
         each.get("code") or shape.name
         for each, shape in zip(errors, model.error_shapes, strict=True)
-        if each.get("httpStatusCode", 0) >= _SERVER_ERROR or shape.metadata.get("fault")
+        if each.get("httpStatusCode", 0) >= _SERVER_ERROR or shape.name.startswith("Internal")
     ]
     code = codes[0] if codes else "ServiceUnavailable"
     text = f"hammer made {_name_operation(model)!r} fail"
@@ -176,16 +199,3 @@ def _make_failure(client: Any, model: OperationModel) -> ClientError:
     }
     failure: ClientError = client.exceptions.from_code(code)(response, model.name)
     return failure
-
-
-def is_in_transfer() -> bool:
-    """Return whether a thread of s3transfer calls, as for `upload_file`: no user code runs there.
-
-    s3transfer drops SystemExit in its threads, where nothing raises it.
-    """
-    frame = sys._getframe()  # noqa: SLF001  # only the stack shows who calls
-    while frame.f_back:
-        frame = frame.f_back
-        if frame.f_globals.get("__name__") == "s3transfer.tasks":
-            return True
-    return False

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from unittest import mock
@@ -23,14 +23,12 @@ class Call:
     Attributes:
         name: the declared name.
         token: the idempotency token as text; None without one.
-        exits: whether SystemExit there may end the process.
     """
 
     name: str
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     token: str | None = None
-    exits: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +183,9 @@ class Effects:
             ValueError: boto3 knows no such operation, or as `of`.
         """
         options = Options(token=token, failure=failure, shared=shared)
-        with mock.patch.object(*build_aws_patch(self, operation, function, name, options)):
+        with ExitStack() as stack:
+            for patch in build_aws_patches(self, operation, function, name, options):
+                stack.enter_context(mock.patch.object(*patch))
             yield
 
     def _make_double(
@@ -245,14 +245,14 @@ def build_patch(
     return found.owner, found.attribute, found.kind(double) if found.kind else double
 
 
-def build_aws_patch(
+def build_aws_patches(
     effects: Effects,
     operation: str,
     function: Callable[..., Any] | None,
     name: str | None,
     options: Options,
-) -> tuple[Any, str, Any]:
-    """Return the object, the attribute and the value to set there; see `Effects.patch_aws`."""
+) -> list[tuple[Any, str, Any]]:
+    """List objects, attributes and the values to set there; see `Effects.patch_aws`."""
     from idempotent_lambda_toolkit.testing import aws  # noqa: PLC0415  # only it needs botocore
 
     model = aws.find_operation(operation)
@@ -261,8 +261,7 @@ def build_aws_patch(
     effects._declare(called, operation, options)  # noqa: SLF001  # a part of the class
 
     def begin(params: dict[str, Any], token: str | None, error: Exception) -> Callable[[], None]:
-        exits = not aws.is_in_transfer()
-        call = Call(name=called, kwargs=params, token=token, exits=exits)
+        call = Call(name=called, kwargs=params, token=token)
         return effects._begin(call, options.failure or error)  # noqa: SLF001  # a part of the class
 
-    return aws.build_patch(model, function, options.token, begin)
+    return aws.build_patches(model, function, options.token, begin)

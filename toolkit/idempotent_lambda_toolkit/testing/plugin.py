@@ -81,12 +81,12 @@ class Hammer:
         """
         from idempotent_lambda_toolkit.testing.effects import (  # noqa: PLC0415
             Options,
-            build_aws_patch,
+            build_aws_patches,
         )
 
         options = Options(token=token, failure=failure, shared=shared)
-        patch = build_aws_patch(self.effects, operation, function, name, options)
-        self._monkeypatch.setattr(*patch)
+        for patch in build_aws_patches(self.effects, operation, function, name, options):
+            self._monkeypatch.setattr(*patch)
 
     def __call__(
         self,

@@ -269,7 +269,6 @@ class Scenario:
         self.check_alive(invocation)
         step = invocation.step
         hit = step.fault_point is not None and step.at == at
-        hit = hit and (call.exits or step.fault_point is not FaultPoint.EXITS)
         if step.concurrent and step.at == at:
             invocation.faulted = call.name
             self._deliver_concurrently(invocation)

@@ -120,7 +120,8 @@ def _advise(
     for declaration in declarations:
         last = (declaration.target or declaration.name).rpartition(".")[2]
         for name, (code, caller) in witness.functions.items():
-            if name.rpartition(".")[2] == last:
+            under_test = caller.startswith("idempotent_lambda")
+            if name.rpartition(".")[2] == last and not under_test:
                 place = _find_place(code, caller, declaration.target) or name
                 instead = f"you replaced {declaration.target}" if declaration.target else ""
                 replaced = instead or f"nothing replaced it with effects.of({last!r})"
@@ -137,13 +138,14 @@ def _advise(
 
 
 def _find_place(code: CodeType, caller: str, replaced: str | None) -> str | None:
-    """Find the name under which a module has a function: the caller first."""
+    """Find the name under which a module has a function: the caller, or one that imported it."""
     modules = [(name, each) for name, each in [*sys.modules.items()] if _is_user_module(each)]
     places = [
         f"{name}.{attribute}"
         for name, module in sorted(modules, key=lambda pair: pair[0] != caller)
         for attribute, value in [*vars(module).items()]
         if getattr(value, "__code__", None) is code
+        and (name == caller or getattr(value, "__module__", None) != name)
     ]
     return next((each for each in places if each != replaced), None)
 
