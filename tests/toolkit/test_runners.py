@@ -155,7 +155,8 @@ def test_under_xdist(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
             hammer(swallows, ORDER, key="body.order_id")
         """
     )
-    plugin = "idempotent_lambda_toolkit.testing.plugin"
-    result = pytester.runpytest_subprocess("-p", plugin, "-n", "2", "-p", "no:cacheprovider")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("xdist", "pytest_asyncio.plugin", "idempotent_lambda_toolkit.testing.plugin")
+    result = pytester.runpytest_subprocess(*(f"-p{each}" for each in plugins), "-n2")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E*failure swallowed: effect 'charge'*"])
