@@ -312,6 +312,6 @@ def test_an_import_that_fails(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_shared_needs_a_token() -> None:
-    """A receiver that tells consumers apart needs a token."""
+    """A shared receiver is declared with its token."""
     with pytest.raises(ValueError, match="is shared and has no token"):
         Effects().of("charge", shared=True)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from idempotent_lambda_toolkit.testing import InMemoryClaimStore, ManualClock, Report
+    from idempotent_lambda_toolkit.testing import (
+        Effects,
+        InMemoryClaimStore,
+        ManualClock,
+        Report,
+    )
     from idempotent_lambda_toolkit.testing.effects import Token
     from idempotent_lambda_toolkit.testing.events import Event
 
@@ -22,10 +27,10 @@ class Hammer:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from idempotent_lambda_toolkit.testing import Effects  # noqa: PLC0415
+        from idempotent_lambda_toolkit import testing  # noqa: PLC0415
 
         self._monkeypatch = monkeypatch
-        self.effects = Effects()
+        self.effects: Effects = testing.Effects()
 
     def effect(
         self,

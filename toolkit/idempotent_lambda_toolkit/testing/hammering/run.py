@@ -210,7 +210,7 @@ class _Hammering:
             if any(reason in unsteady for reason, _ in judge.found):
                 return
         if any(each.shared for each in self._effects.declarations):
-            # The other consumer gets the message from a queue of its own, with other ids.
+            # The other consumer gets the message from another queue, with other ids.
             copy = DeliveryStep(event_index=RESENT if _is_resendable(self._events[0]) else 0)
             other = self._run_scenario((copy,), settle=False, subject=elsewhere)
             judge.compare_tokens(self._events[0], plain, other)
