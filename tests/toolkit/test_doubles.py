@@ -88,11 +88,19 @@ class Client:
         ran.append("async")
 
 
+class Slots:
+    __slots__ = ()
+
+    def charge(self):
+        pass
+
+
 class Child(Client):
     """Inherits everything."""
 
 
 client = Client()
+slots = Slots()
 '''
 
 
@@ -285,6 +293,10 @@ def test_a_token_that_does_not_exist(shop: Any) -> None:
         ("shop_of_doubles.client.chrage", "the Client 'shop_of_doubles.client' has no 'chrage'"),
         ("shop_of_doubles.zzzzzz", "has no 'zzzzzz': write the name as your code has it"),
         ("shop_of_doubles.RATE", "is a value of type float: name a function or a method"),
+        (
+            "shop_of_doubles.slots.charge",
+            "takes no attributes: name the method of its class, Slots",
+        ),
         ("importlib.metadatas.version", "has no 'metadatas': did you mean 'importlib.metadata'"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import gc
+import logging
 import os
 import threading
 import unittest
@@ -112,6 +114,32 @@ async def test_errors() -> None:
     """An error reaches a test that is a coroutine."""
     with pytest.raises(HammerError, match="no side effect was seen"):
         hammer(lambda _: None, ORDER, effects=Effects(), key="body.order_id")
+
+
+def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Tasks that end with an injected fault leave nothing in the log, and other errors do."""
+
+    async def fail() -> None:
+        raise LookupError
+
+    async def forget(shop: Shop, message: Any) -> None:
+        task = asyncio.create_task(fail())
+        await asyncio.gather(shop.charge(message.body), asyncio.sleep(0))
+        del task
+
+    shop = Shop()
+    assert list_reasons(lambda message: asyncio.run(forget(shop, message))) == []
+    gc.collect()
+    errors = [each.exc_info[0] for each in caplog.records if each.exc_info]
+    assert {*errors} == {LookupError}
+    assert len(logging.getLogger("asyncio").filters) == 1
+
+
+def test_errors_have_no_context() -> None:
+    """An error in a test without a loop says nothing of event loops."""
+    with pytest.raises(HammerError) as raised:
+        hammer(lambda _: None, ORDER, effects=Effects(), key="body.order_id")
+    assert raised.value.__context__ is None
 
 
 def test_under_xdist(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,11 @@ def find_target(target: str) -> Target:
             f"the side effect {target!r} is a value of type {type(value).__name__}: "
             "name a function or a method"
         )
+    if not hasattr(owner, "__dict__"):
+        raise ValueError(
+            f"the side effect {target!r} cannot be replaced, because its object takes no "
+            f"attributes: name the method of its class, {type(owner).__qualname__}"
+        )
     kind = None
     if inspect.isclass(owner):
         static = inspect.getattr_static(owner, parts[-1])

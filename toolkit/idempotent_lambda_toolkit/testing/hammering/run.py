@@ -15,7 +15,10 @@ from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
 from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
-from idempotent_lambda_toolkit.testing.hammering.event_loop import run_outside_event_loop
+from idempotent_lambda_toolkit.testing.hammering.event_loop import (
+    hide_injected_errors,
+    run_outside_event_loop,
+)
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
@@ -138,6 +141,7 @@ class _Hammering:
     def apply_patches(self) -> Iterator[None]:
         """Replace the environment, `time.sleep`, and the report of exceptions in threads."""
         excepthook = threading.excepthook
+        hide_injected_errors()
 
         def ended(args: Any) -> None:
             if not isinstance(args.exc_value, Killed | InjectedExit | EffectFailed):

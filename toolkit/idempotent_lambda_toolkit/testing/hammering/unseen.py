@@ -134,7 +134,8 @@ def _advise(
         return [f'  fix: declare the operations that must happen once: hammer.aws("{operation}")']
     if not declarations:
         return ['  fix: declare what must happen once: hammer.effect("module.function")']
-    return ["  fix: declare one of these functions, or give an event that has a side effect"]
+    one = "declare one of these functions, or " if witness.functions else ""
+    return [f"  fix: {one}give an event that has a side effect"]
 
 
 def _find_place(code: CodeType, caller: str, replaced: str | None) -> str | None:
