@@ -95,7 +95,7 @@ def test_every_way_to_call(s3: Any, sqs: Any, table: Any, operation: str, proces
             failed.add(error.operation_name)
 
     report = judge(swallows, operation)
-    assert [each.reason for each in report.findings] == [Reason.SWALLOWED], report
+    assert [finding.reason for finding in report.findings] == [Reason.SWALLOWED], report
     assert failed == {operation.partition(".")[2]}
 
 
@@ -131,7 +131,7 @@ def test_tokens(s3: Any, sqs: Any, table: Any) -> None:
         s3.put_object(Bucket="b", Key="a.json")
         sqs.send_message(QueueUrl=QUEUE, MessageBody="a")
         table.put_item(Item={"id": 5})
-    assert [(each.name, each.token) for each in effects.calls] == [
+    assert [(call.name, call.token) for call in effects.calls] == [
         ("s3.PutObject", "'a.json'"),
         ("send", None),
         ("dynamodb.PutItem", "5"),
@@ -257,7 +257,7 @@ def test_an_upload_of_many_parts(tmp_path: Path, s3: Any) -> None:
         effects.patch_aws("s3.CompleteMultipartUpload"),
     ):
         s3.upload_file(str(big), "b", "a")
-    assert [each.name for each in effects.calls] == [
+    assert [call.name for call in effects.calls] == [
         "s3.CreateMultipartUpload",
         "s3.UploadPart",
         "s3.UploadPart",

@@ -129,7 +129,7 @@ def test_coroutine_functions(shop: Any, name: str) -> None:
         awaitable = double(*args)
         assert effects.calls == []
         asyncio.run(awaitable)
-    assert [each.name for each in effects.calls] == [name]
+    assert [call.name for call in effects.calls] == [name]
     assert shop.ran == []
 
 
@@ -184,7 +184,7 @@ def test_methods(shop: Any, name: str) -> None:
         with pytest.raises(TypeError, match="missing 1 required positional argument: 'token'"):
             kind().charge("O-1")
     names = ["charge", "of_class", "of_class", "made", "made", "sends"]
-    assert [each.name for each in effects.calls] == names
+    assert [call.name for call in effects.calls] == names
     assert effects.calls[0].token == "'T'"
     assert shop.ran == []
     kind().charge("O-1", "T")
@@ -198,7 +198,7 @@ def test_the_method_of_an_object(shop: Any) -> None:
     with patched(effects, "client.charge", token="token"):
         shop.client.charge("O-1", "T")
         shop.Client().charge("O-2", "T")
-    assert [(each.args, each.token) for each in effects.calls] == [(("O-1", "T"), "'T'")]
+    assert [(call.args, call.token) for call in effects.calls] == [(("O-1", "T"), "'T'")]
     assert shop.ran == ["method"]
 
 
@@ -243,7 +243,7 @@ def test_functions_in_c() -> None:
     effects = Effects()
     effects.of("least", like=min)(1, 2, 3, four=5)
     effects.of("update", like={}.update, token="id")(id=7)
-    assert [each.token for each in effects.calls] == [None, "7"]
+    assert [call.token for call in effects.calls] == [None, "7"]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_tokens_by_position(shop: Any) -> None:
     with patched(effects, "charge", token="amount", function=lambda *_, **__: None):
         shop.charge("O-1", 7)
         shop.charge("O-1")
-    assert [each.token for each in effects.calls] == ["'T'", "7", "1"]
+    assert [call.token for call in effects.calls] == ["'T'", "7", "1"]
 
 
 def test_a_token_that_does_not_exist(shop: Any) -> None:

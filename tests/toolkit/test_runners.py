@@ -46,7 +46,7 @@ def list_reasons(process: Any, shop: type[Shop] = Shop) -> list[Reason]:
     effects = Effects()
     with effects.patch(f"{shop.__module__}.{shop.__name__}.charge"):
         report = hammer(process, ORDER, effects=effects, key="body.order_id")
-    return [each.reason for each in report.findings]
+    return [finding.reason for finding in report.findings]
 
 
 class TestUnderUnittest(unittest.TestCase):
@@ -85,7 +85,7 @@ async def test_under_pytest_asyncio() -> None:
     assert list_reasons(shop.process) == []
     assert list_reasons(shop.swallows) == [Reason.SWALLOWED]
     assert asyncio.get_running_loop() is loop
-    assert not [each for each in threading.enumerate() if each.name == "hammer"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "hammer"]
 
 
 @pytest.mark.asyncio
@@ -130,7 +130,7 @@ def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     shop = Shop()
     assert list_reasons(lambda message: asyncio.run(forget(shop, message))) == []
     gc.collect()
-    errors = [each.exc_info[0] for each in caplog.records if each.exc_info]
+    errors = [record.exc_info[0] for record in caplog.records if record.exc_info]
     assert {*errors} == {LookupError}
     assert len(logging.getLogger("asyncio").filters) == 1
 
@@ -144,7 +144,7 @@ def test_errors_have_no_context() -> None:
 
 def test_under_xdist(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fixture works in every worker of pytest-xdist, with coroutines as tests as well."""
-    paths = [str(ROOT / each) for each in ("handler", "toolkit")]
+    paths = [str(ROOT / folder) for folder in ("handler", "toolkit")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     pytester.makepyfile(
         test_orders="""
@@ -185,6 +185,6 @@ def test_under_xdist(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     plugins = ("xdist", "pytest_asyncio.plugin", "idempotent_lambda_toolkit.testing.plugin")
-    result = pytester.runpytest_subprocess(*(f"-p{each}" for each in plugins), "-n2")
+    result = pytester.runpytest_subprocess(*(f"-p{plugin}" for plugin in plugins), "-n2")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E*failure swallowed: effect 'charge'*"])

@@ -28,7 +28,7 @@ def find_reasons(function: Any, event: Any, key: str | None, **options: Any) -> 
     effects = Effects()
     charge = effects.of("charge", token="token", **options)
     report = hammer(function(charge), event, effects=effects, key=key)
-    return {each.reason for each in report.findings}
+    return {finding.reason for finding in report.findings}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -68,16 +68,16 @@ def find_operation(operation: str) -> OperationModel:
         near = difflib.get_close_matches(service.lower(), services, n=3)
         raise ValueError(
             f"the AWS operation {operation!r} does not exist: boto3 has no service {service!r}: "
-            f"{_suggest([f'{each}.{name}' for each in near], 'boto3.client(...) has its name')}"
+            f"{_suggest([f'{other}.{name}' for other in near], 'boto3.client(...) has its name')}"
         ) from None
     if name in model.operation_names:
         return model.operation_model(name)
-    spelled = {each.lower(): each for each in model.operation_names}
+    spelled = {known.lower(): known for known in model.operation_names}
     near = difflib.get_close_matches(name.replace("_", "").lower(), spelled, n=3)
     if near and near[0] == name.replace("_", "").lower():
         near = near[:1]
     suggestion = _suggest(
-        [f"{service}.{spelled[each]}" for each in near], "the AWS API reference has its name"
+        [f"{service}.{spelled[other]}" for other in near], "the AWS API reference has its name"
     )
     raise ValueError(
         f"the AWS operation {operation!r} does not exist: {service} has no {name!r}: {suggestion}"
@@ -185,11 +185,11 @@ def _validate(client: Any, model: OperationModel, params: dict[str, Any]) -> Non
 
 def _make_failure(client: Any, model: OperationModel) -> ClientError:
     """Make the error that the service answers when it is down."""
-    errors = [each.metadata.get("error", {}) for each in model.error_shapes]
+    errors = [shape.metadata.get("error", {}) for shape in model.error_shapes]
     codes = [
-        each.get("code") or shape.name
-        for each, shape in zip(errors, model.error_shapes, strict=True)
-        if each.get("httpStatusCode", 0) >= _SERVER_ERROR or shape.name.startswith("Internal")
+        error.get("code") or shape.name
+        for error, shape in zip(errors, model.error_shapes, strict=True)
+        if error.get("httpStatusCode", 0) >= _SERVER_ERROR or shape.name.startswith("Internal")
     ]
     code = codes[0] if codes else "ServiceUnavailable"
     text = f"hammer made {_name_operation(model)!r} fail"

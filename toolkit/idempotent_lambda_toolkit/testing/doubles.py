@@ -80,7 +80,7 @@ def _import_module(name: str, target: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise  # the module exists, and one of its imports does not
-        known = [each.name for each in pkgutil.iter_modules()] + [*sys.modules]
+        known = [module.name for module in pkgutil.iter_modules()] + [*sys.modules]
         raise ValueError(
             _describe_missing(target, f"there is no module {name!r}", name, known)
         ) from None
@@ -105,8 +105,8 @@ def _get_part(owner: Any, part: str, path: str, target: str) -> Any:
 def _describe_missing(
     target: str, missing: str, part: str, known: list[str], path: str = ""
 ) -> str:
-    near = difflib.get_close_matches(part, {each for each in known if "." not in each}, n=3)
-    names = [repr(f"{path}.{each}".lstrip(".")) for each in near]
+    near = difflib.get_close_matches(part, {name for name in known if "." not in name}, n=3)
+    names = [repr(f"{path}.{name}".lstrip(".")) for name in near]
     hint = f"did you mean {' or '.join(names)}?" if names else "write the name as your code has it"
     return f"the side effect {target!r} does not exist: {missing}: {hint}"
 
@@ -237,9 +237,12 @@ def check_token(name: str, token: Token | None, signature: inspect.Signature | N
     if token is None or callable(token) or signature is None:
         return
     parameters = signature.parameters.values()
-    if any(each.name == token or each.kind is each.VAR_KEYWORD for each in parameters):
+    if any(
+        parameter.name == token or parameter.kind is parameter.VAR_KEYWORD
+        for parameter in parameters
+    ):
         return
-    names = ", ".join(each.name for each in parameters) or "none"
+    names = ", ".join(parameter.name for parameter in parameters) or "none"
     raise ValueError(
         f"the side effect {name!r} has no parameter {token!r}, its token: "
         f"name one of its parameters ({names}), or give a function that finds the token"

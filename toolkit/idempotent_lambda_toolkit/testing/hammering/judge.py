@@ -138,7 +138,7 @@ class Judge:
 
     def compare_tokens(self, event: Event, plain: Scenario, other: Scenario) -> None:
         """Find the tokens that another consumer with the same code would pass as well."""
-        shared = {each.name for each in self._declarations if each.shared}
+        shared = {effect.name for effect in self._declarations if effect.shared}
         for done in list_shared_tokens(event, plain, other):
             if done.identity.name in shared:
                 text = (

@@ -213,7 +213,7 @@ class _Hammering:
             unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
             if any(reason in unsteady for reason, _ in judge.found):
                 return
-        if any(each.shared for each in self._effects.declarations):
+        if any(effect.shared for effect in self._effects.declarations):
             # The other consumer gets the message from another queue, with other ids.
             copy = DeliveryStep(event_index=RESENT if _is_resendable(self._events[0]) else 0)
             other = self._run_scenario((copy,), settle=False, subject=elsewhere)

@@ -18,8 +18,8 @@ def list_shared_tokens(event: Event, plain: Scenario, other: Scenario) -> Iterat
         plain: a delivery without faults.
         other: the same delivery to a consumer with another namespace.
     """
-    known = {(each.identity.name, each.token) for each in other.done if each.token is not None}
-    bare = {repr(text) for each in _list_values(event) for text in (each, str(each))}
+    known = {(done.identity.name, done.token) for done in other.done if done.token is not None}
+    bare = {repr(text) for value in _list_values(event) for text in (value, str(value))}
     for done in plain.done:
         # A decorated function gets no message: the name in its token is a text of the user's.
         decorated = (done.identity.key or "").startswith(f"{NAMESPACE}##@")

@@ -16,9 +16,10 @@ from idempotent_lambda_toolkit.testing.effects import Declaration
 _MOST_NAMES = 8
 
 _NOT_THEIRS = tuple(
-    sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib")
+    sysconfig.get_path(folder) for folder in ("stdlib", "platstdlib", "purelib", "platlib")
 ) + tuple(
-    str(Path(str(each.__file__)).parent) for each in (idempotent_lambda, idempotent_lambda_toolkit)
+    str(Path(str(package.__file__)).parent)
+    for package in (idempotent_lambda, idempotent_lambda_toolkit)
 )
 """The folders of Python, of installed packages and of this project."""
 
@@ -88,7 +89,7 @@ def explain_unseen(
     witness.watch(run)
     lines = [
         "no side effect was seen",
-        f"  declared: {_list_names([_describe(each) for each in declarations])}",
+        f"  declared: {_list_names([_describe(declaration) for declaration in declarations])}",
         f"  your functions that ran: {_list_names([*witness.functions])}",
     ]
     if witness.operations:
@@ -140,7 +141,7 @@ def _advise(
 
 def _find_place(code: CodeType, caller: str, replaced: str | None) -> str | None:
     """Find the name under which a module has a function: the caller, or one that imported it."""
-    modules = [(name, each) for name, each in [*sys.modules.items()] if _is_user_module(each)]
+    modules = [(name, module) for name, module in [*sys.modules.items()] if _is_user_module(module)]
     places = [
         f"{name}.{attribute}"
         for name, module in sorted(modules, key=lambda pair: pair[0] != caller)
@@ -148,7 +149,7 @@ def _find_place(code: CodeType, caller: str, replaced: str | None) -> str | None
         if getattr(value, "__code__", None) is code
         and (name == caller or getattr(value, "__module__", None) != name)
     ]
-    return next((each for each in places if each != replaced), None)
+    return next((place for place in places if place != replaced), None)
 
 
 def _is_user_module(module: object) -> bool:
