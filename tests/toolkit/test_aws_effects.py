@@ -8,7 +8,7 @@ from typing import Any, cast
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutError
 
 from idempotent_lambda_toolkit.testing import Effects, HammerError, Reason, Report, events, hammer
 
@@ -276,3 +276,25 @@ def test_the_operations_that_ran(s3: Any, monkeypatch: pytest.MonkeyPatch) -> No
         hammer(process, ORDER, effects=Effects(), key="body.order_id")
     assert "boto3 operations that ran: s3.PutObject" in str(raised.value)
     assert 'hammer.aws("s3.PutObject")' in str(raised.value)
+
+
+def test_lost_answers(sqs: Any) -> None:
+    """A retry after a read timeout sends twice, and the declared exception may come instead."""
+
+    def send(message: Any) -> None:
+        sqs.send_message(QueueUrl=QUEUE, MessageBody=message.key)
+
+    def send_again(error: type[Exception]) -> Callable[[Any], None]:
+        def process(message: Any) -> None:
+            try:
+                send(message)
+            except error:
+                send(message)
+
+        return process
+
+    report = judge(send_again(ReadTimeoutError), "sqs.SendMessage")
+    assert {finding.reason for finding in report.findings} == {Reason.REPEATS_AFTER_LOST_ANSWER}
+    assert judge(send, "sqs.SendMessage").passed
+    report = judge(send_again(EOFError), "sqs.SendMessage", lost_answer=EOFError("gone"))
+    assert {finding.reason for finding in report.findings} == {Reason.REPEATS_AFTER_LOST_ANSWER}

@@ -7,10 +7,16 @@ from typing import Any
 
 import botocore.session
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ParamValidationError, UnknownServiceError
+from botocore.exceptions import (
+    ClientError,
+    ParamValidationError,
+    ReadTimeoutError,
+    UnknownServiceError,
+)
 from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 
+from idempotent_lambda_toolkit.testing import failures
 from idempotent_lambda_toolkit.testing.doubles import Token, find_token
 
 Begin = Callable[[dict[str, Any], str | None, Exception], Callable[[], None]]
@@ -199,3 +205,11 @@ def _make_failure(client: Any, model: OperationModel) -> ClientError:
     }
     failure: ClientError = client.exceptions.from_code(code)(response, model.name)
     return failure
+
+
+def make_lost_answer(operation: str, failure: Exception | None) -> Exception:
+    """Return the failure if it can also mean that the operation was done, else a read timeout."""
+    lost = failures.make_lost_answer(operation, failure)
+    if isinstance(lost, failures.AnswerLost):
+        return ReadTimeoutError(endpoint_url=operation)
+    return lost

@@ -8,12 +8,9 @@ from typing import Any, Protocol
 from unittest import mock
 
 from idempotent_lambda_toolkit.testing.doubles import Token, find_target, make_double
+from idempotent_lambda_toolkit.testing.failures import EffectFailed, make_lost_answer
 
 __all__ = ["Call", "Declaration", "EffectFailed", "Effects", "Stage", "Token"]
-
-
-class EffectFailed(Exception):  # noqa: N818  # raised instead of a side effect, read by people
-    """Raised by `hammer` instead of a side effect, like a service that refuses or is down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +48,20 @@ class Options:
 
     token: Token | None = None
     failure: Exception | None = None
+    lost_answer: Exception | None = None
     shared: bool = False
 
 
 class Stage(Protocol):
     """Decides what happens at a side effect."""
 
-    def enter(self, call: Call, failure: Exception) -> Callable[[], None]:
+    def enter(self, call: Call, failure: Exception, lost_answer: Exception) -> Callable[[], None]:
         """Prepare for a side effect; return a function to call once it is done.
 
         Args:
             call: the side effect.
             failure: the exception to raise if the side effect must fail.
+            lost_answer: the exception to raise if its answer must be lost.
 
         Raises:
             BaseException: the side effect must not happen. The returned function may raise it too:
@@ -79,7 +78,7 @@ class Effects:
 
     Attributes:
         calls: the side effects that were done, in order.
-        declarations: the declared side effects, in order.
+        declarations: the side effects that were declared while `hammer` did not run, in order.
         stage: the object that sees every side effect; `hammer` sets it while it runs.
     """
 
@@ -97,6 +96,7 @@ class Effects:
         like: Callable[..., Any] | None = None,
         token: Token | None = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
         shared: bool = False,
     ) -> Callable[..., Any]:
         """Make a recorder of a side effect. Replace the real function with it.
@@ -109,6 +109,9 @@ class Effects:
             token: the idempotency token that the receiver honours: its parameter, or a function
                 that finds it. Repetitions with the same token count once.
             failure: the exception if `hammer` makes it fail; by default `EffectFailed`.
+            lost_answer: the exception if `hammer` loses its answer, so that the code cannot know
+                whether it happened. By default, ``failure`` if that is a timeout or a broken
+                connection, else `AnswerLost`.
             shared: whether other consumers call the receiver too, so that tokens must not be the
                 same in another namespace.
 
@@ -118,7 +121,7 @@ class Effects:
         Raises:
             ValueError: the token names no parameter, or ``shared`` comes without a token.
         """
-        options = Options(token=token, failure=failure, shared=shared)
+        options = Options(token=token, failure=failure, lost_answer=lost_answer, shared=shared)
         return self._make_double(name, function, options, like=like)
 
     @contextmanager
@@ -130,6 +133,7 @@ class Effects:
         name: str | None = None,
         token: Token | None = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
         shared: bool = False,
     ) -> Iterator[None]:
         """Replace a function or method with a recorder of a side effect, as a context manager.
@@ -143,12 +147,13 @@ class Effects:
             name: the name in reports; by default the last part of the target.
             token: see `of`.
             failure: see `of`.
+            lost_answer: see `of`.
             shared: see `of`.
 
         Raises:
             ValueError: the target does not exist, or as `of`.
         """
-        options = Options(token=token, failure=failure, shared=shared)
+        options = Options(token=token, failure=failure, lost_answer=lost_answer, shared=shared)
         with mock.patch.object(*build_patch(self, target, function, name, options)):
             yield
 
@@ -161,6 +166,7 @@ class Effects:
         name: str | None = None,
         token: Token | None = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
         shared: bool = False,
     ) -> Iterator[None]:
         """Replace an operation of every boto3 client and resource, as a context manager.
@@ -177,12 +183,13 @@ class Effects:
             token: a parameter of the operation, or a function that gets the parameters as keywords.
             failure: the exception if `hammer` makes it fail; by default the service's own
                 `ClientError`.
+            lost_answer: see `of`; by default botocore's `ReadTimeoutError`.
             shared: see `of`.
 
         Raises:
             ValueError: boto3 knows no such operation, or as `of`.
         """
-        options = Options(token=token, failure=failure, shared=shared)
+        options = Options(token=token, failure=failure, lost_answer=lost_answer, shared=shared)
         with ExitStack() as stack:
             for patch in build_aws_patches(self, operation, function, name, options):
                 stack.enter_context(mock.patch.object(*patch))
@@ -199,11 +206,13 @@ class Effects:
     ) -> Callable[..., Any]:
         """Make a recorder, and declare its side effect."""
         error = options.failure or EffectFailed(f"hammer made {name!r} fail")
+        lost = options.lost_answer or make_lost_answer(name, options.failure)
 
         def begin(
             args: tuple[Any, ...], kwargs: dict[str, Any], token: str | None
         ) -> Callable[[], None]:
-            return self._begin(Call(name=name, args=args, kwargs=kwargs, token=token), error)
+            call = Call(name=name, args=args, kwargs=kwargs, token=token)
+            return self._begin(call, error, lost)
 
         double = make_double(name, function, like, options.token, begin)
         self._declare(name, target, options)
@@ -215,11 +224,18 @@ class Effects:
                 f"the side effect {name!r} is shared and has no token: "
                 "name the parameter that holds its token, or leave out shared"
             )
-        self.declarations.append(Declaration(name=name, target=target, shared=options.shared))
+        if self.stage is None:
+            declaration = Declaration(name=name, target=target, shared=options.shared)
+            self.declarations.append(declaration)
 
-    def _begin(self, call: Call, error: Exception) -> Callable[[], None]:
+    @property
+    def declared(self) -> list[str]:
+        """The names of `declarations`."""
+        return [declaration.name for declaration in self.declarations]
+
+    def _begin(self, call: Call, error: Exception, lost: Exception) -> Callable[[], None]:
         """Begin a side effect; return a function to call once it is done."""
-        after = self.stage.enter(call, error) if self.stage else None
+        after = self.stage.enter(call, error, lost) if self.stage else None
 
         def leave() -> None:
             with self._lock:
@@ -259,9 +275,10 @@ def build_aws_patches(
     aws.check_token(operation, options.token, model)
     called = name or operation
     effects._declare(called, operation, options)  # noqa: SLF001  # a part of the class
+    lost = options.lost_answer or aws.make_lost_answer(operation, options.failure)
 
     def begin(params: dict[str, Any], token: str | None, error: Exception) -> Callable[[], None]:
         call = Call(name=called, kwargs=params, token=token)
-        return effects._begin(call, options.failure or error)  # noqa: SLF001  # a part of the class
+        return effects._begin(call, options.failure or error, lost)  # noqa: SLF001  # as above
 
     return aws.build_patches(model, function, options.token, begin)

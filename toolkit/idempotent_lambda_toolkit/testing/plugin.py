@@ -40,6 +40,7 @@ class Hammer:
         name: str | None = None,
         token: "Token | None" = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
         shared: bool = False,
     ) -> None:
         """Replace a side effect with a recorder until the test ends.
@@ -51,6 +52,7 @@ class Hammer:
             name: the name in reports; by default the last part of the target.
             token: see `Effects.of`.
             failure: see `Effects.of`.
+            lost_answer: see `Effects.of`.
             shared: see `Effects.of`.
 
         Raises:
@@ -58,7 +60,7 @@ class Hammer:
         """
         from idempotent_lambda_toolkit.testing.effects import Options, build_patch  # noqa: PLC0415
 
-        options = Options(token=token, failure=failure, shared=shared)
+        options = Options(token=token, failure=failure, lost_answer=lost_answer, shared=shared)
         self._monkeypatch.setattr(*build_patch(self.effects, target, function, name, options))
 
     def aws(
@@ -69,6 +71,7 @@ class Hammer:
         name: str | None = None,
         token: "Token | None" = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
         shared: bool = False,
     ) -> None:
         """Replace an operation of every boto3 client and resource until the test ends.
@@ -79,6 +82,7 @@ class Hammer:
             name: the name in reports; by default the operation.
             token: see `Effects.patch_aws`.
             failure: see `Effects.patch_aws`.
+            lost_answer: see `Effects.patch_aws`.
             shared: see `Effects.of`.
 
         Raises:
@@ -89,7 +93,7 @@ class Hammer:
             build_aws_patches,
         )
 
-        options = Options(token=token, failure=failure, shared=shared)
+        options = Options(token=token, failure=failure, lost_answer=lost_answer, shared=shared)
         for patch in build_aws_patches(self.effects, operation, function, name, options):
             self._monkeypatch.setattr(*patch)
 
