@@ -33,7 +33,7 @@ def hammered(name: str, which: str, monkeypatch: pytest.MonkeyPatch) -> Report:
     module = module_of(name)
     case, effects = module.CASE, Effects()
     for effect, token in case.effects.items():
-        double = effects.of(effect, getattr(module, effect), token=token)
+        double = effects.of(effect, getattr(module, effect), token=token, shared=case.shared)
         monkeypatch.setattr(module, effect, double)
     options: dict[str, Any] = {**case.options, **getattr(case, f"{which}_options")}
     return hammer(getattr(case, which), case.event, effects=effects, **options)

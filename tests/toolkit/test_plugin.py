@@ -4,6 +4,7 @@ import re
 import runpy
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -23,7 +24,7 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
 PLUGIN = "idempotent_lambda_toolkit.testing.plugin"
-EFFECT, TEST, WITHOUT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EFFECT, TEST, AWS, WITHOUT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (REPORT,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -31,9 +32,23 @@ PRELOADED = (Effects, InMemoryClaimStore, ManualClock, events, hammer)
 """pytester forgets what is imported in it, which would then be imported twice."""
 
 
+INVOICES = """
+import boto3
+
+REGION = "eu-central-1"
+s3 = boto3.client("s3", region_name=REGION)
+queue = boto3.resource("sqs", region_name=REGION).Queue("https://sqs.example/123456789012/invoices")
+
+
+def process(message):
+    s3.put_object(Bucket="invoices", Key=message.key, Body=b"")
+    assert queue.send_message(MessageBody=message.key)["MessageId"] == "m-1"
+"""
+
+
 def run(pytester: pytest.Pytester, test: str) -> pytest.RunResult:
-    """Run a test with the page's ``orders.py``."""
-    pytester.makepyfile(orders=EFFECT, test_orders=test)
+    """Run a test with the page's ``orders.py``, or with ``invoices.py``."""
+    pytester.makepyfile(orders=EFFECT, invoices=INVOICES, test_orders=test)
     pytester.syspathinsert()
     return pytester.runpytest_inprocess("-p", PLUGIN, "-p", "no:xdist", "-p", "no:hypothesispytest")
 
@@ -84,6 +99,19 @@ def test_doubles(pytester: pytest.Pytester) -> None:
         manual_clock.advance(5)
     """
     run(pytester, test).assert_outcomes(passed=2)
+
+
+def test_the_operations_of_the_page(pytester: pytest.Pytester) -> None:
+    """The page's test of operations passes, and boto3 is as before when it ends."""
+    after = """
+    from botocore.client import BaseClient
+    from s3transfer.manager import TransferManager
+
+    def test_after():
+        names = BaseClient._make_api_call.__module__, TransferManager.__init__.__module__
+        assert names == ("botocore.client", "s3transfer.manager")
+    """
+    run(pytester, AWS + textwrap.dedent(after)).assert_outcomes(passed=2)
 
 
 def test_without_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class Case:
 
     Attributes:
         effects: names of functions of the module, each with the parameter that is its token.
+        shared: whether other consumers call the receivers too.
         options: of `hammer`, for both.
         bad_options, fixed_options: for one of them.
     """
@@ -32,6 +33,7 @@ class Case:
     fixed: Callable[..., Any]
     event: dict[str, Any] = field(default_factory=lambda: ORDER)
     effects: Mapping[str, str | None] = field(default_factory=lambda: {"charge": None})
+    shared: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     bad_options: Mapping[str, Any] = field(default_factory=dict)
     fixed_options: Mapping[str, Any] = field(default_factory=dict)

@@ -5,8 +5,8 @@
     from idempotent_lambda_toolkit.testing import Effects, events, hammer
 
     effects = Effects()
-    monkeypatch.setattr("orders.charge", effects.of("charge"))
-    hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
+    with effects.patch("orders.charge"):
+        hammer(orders.process, events.sqs(ORDER), effects=effects, key="body.order_id").check()
 
 With pytest, the fixture `hammer` does the same in two lines; docs/testing.md shows it.
 """
@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing import events
     from idempotent_lambda_toolkit.testing.clock import ManualClock
-    from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+    from idempotent_lambda_toolkit.testing.effects import Effects
+    from idempotent_lambda_toolkit.testing.failures import AnswerLost, EffectFailed
     from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
     from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
     from idempotent_lambda_toolkit.testing.hammering.run import hammer
     from idempotent_lambda_toolkit.testing.hammering.subject import HammerError
+    from idempotent_lambda_toolkit.testing.plugin import Hammer
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 __all__ = [
+    "AnswerLost",
     "EffectFailed",
     "Effects",
     "Finding",
+    "Hammer",
     "HammerError",
     "InMemoryClaimStore",
     "InMemoryQueues",
@@ -39,11 +43,13 @@ __all__ = [
 
 _HOMES = {
     "clock": ("ManualClock",),
-    "effects": ("EffectFailed", "Effects"),
+    "effects": ("Effects",),
+    "failures": ("AnswerLost", "EffectFailed"),
     "hammering.reasons": ("Reason",),
     "hammering.report": ("Finding", "Report"),
     "hammering.run": ("hammer",),
     "hammering.subject": ("HammerError",),
+    "plugin": ("Hammer",),
     "stores": ("InMemoryClaimStore", "InMemoryQueues"),
 }
 

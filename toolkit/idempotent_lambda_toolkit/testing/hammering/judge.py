@@ -1,12 +1,18 @@
 """The judgement of scenarios: which side effects are missing or repeated, and why."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
 from idempotent_lambda.protocol.steps import Outcome
+from idempotent_lambda_toolkit.testing.effects import Declaration
+from idempotent_lambda_toolkit.testing.events import Event
 from idempotent_lambda_toolkit.testing.hammering.invocation import Identity
+from idempotent_lambda_toolkit.testing.hammering.lost_answers import (
+    find_doubtful,
+    list_repetitions,
+)
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
@@ -17,6 +23,8 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     FaultPoint,
 )
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
+from idempotent_lambda_toolkit.testing.hammering.tokens import list_shared_tokens
+from idempotent_lambda_toolkit.testing.hammering.unseen import explain_unseen
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
     describe_delivery,
@@ -54,17 +62,27 @@ class Judge:
         names: the side effects of a delivery without faults.
     """
 
-    def __init__(self, subject: Subject, run: RunsScenarios, *, exactly_once: bool) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        run: RunsScenarios,
+        declarations: Sequence[Declaration],
+        *,
+        exactly_once: bool,
+    ) -> None:
         self.found: dict[tuple[Reason, str | None], tuple[tuple[int, int], Finding]] = {}
         self.names: list[str] = []
         self._subject, self._run, self._exactly_once = subject, run, exactly_once
+        self._declarations = declarations
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
+        self._requests: Mapping[str, int] = {}
         self._places: dict[str, int] = {}
 
     def expect(self, plain: Scenario) -> None:
         """Take the side effects of a delivery without faults for the right ones."""
         self._expected, self._keys = plain.counts(), plain.keys
+        self._requests = plain.invocations[0].asked
 
     def note_places(self, scenario: Scenario) -> None:
         """Note which record has which key, from a scenario that delivers each record alone."""
@@ -138,9 +156,28 @@ class Judge:
             text = f"without any fault, the event fails ({what}): give an event that succeeds"
             raise HammerError(text) from error
         if not scenario.done:
-            raise HammerError(
-                "no side effect was seen: replace the side effects of the code with effects.of(...)"
+            text = explain_unseen(
+                self._declarations, invocation.names, lambda: self._run((invocation.step,))
             )
+            raise HammerError(text)
+
+    def compare_tokens(self, event: Event, plain: Scenario, other: Scenario) -> None:
+        """Find the tokens that another consumer with the same code would pass as well."""
+        shared = {effect.name for effect in self._declarations if effect.shared}
+        for done in list_shared_tokens(event, plain, other):
+            if done.identity.name in shared:
+                text = (
+                    f"{describe_effect(done.identity)} has the token {done.token} also in another "
+                    "consumer, so the receiver takes two operations for one"
+                )
+                self._add_finding(
+                    Reason.TOKEN_SHARED,
+                    done.identity.name,
+                    text,
+                    (DeliveryStep(),),
+                    plain,
+                    "deliver to a consumer with another namespace",
+                )
 
     def judge(
         self, steps: tuple[DeliveryStep, ...], scenario: Scenario, single: Scenario | None = None
@@ -193,12 +230,17 @@ class Judge:
             apart = any(step.only is not None for step in steps)
             changes = Reason.KEY_OF_THE_BATCH if apart else Reason.KEY_CHANGES
             return Reason.KEY_TOO_NARROW if again else changes
+        expected = self._expected[identity]
+        repetitions = list_repetitions(identity, scenario, expected, self._requests)
+        if any(each.token is None for each in repetitions):
+            return Reason.REPEATS_AFTER_LOST_ANSWER
         if identity in scenario.identities_with_tokens:
             return self._explain_token(identity, steps, again=again)
         ended = not all(each.alive for each in scenario.invocations)
-        if ended or any(step.interrupts for step in steps):
-            return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
-        return Reason.REPEATS_ON_RETRY
+        doubtful = find_doubtful(identity, scenario) is not None
+        if not (ended or doubtful or any(step.interrupts for step in steps)):
+            return Reason.REPEATS_ON_RETRY
+        return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
 
     def _explain_token(
         self, identity: Identity, steps: Sequence[DeliveryStep], *, again: bool

@@ -53,6 +53,9 @@ def plan_scenarios(
         yield (killed, DeliveryStep(at_once=True))
         if retries and tokens:
             yield (replace(killed, after=True), DeliveryStep(event_index=RESENT))
+    unanswered = DeliveryStep(fault_point=FaultPoint.LOSES_ANSWER)
+    yield from ((replace(unanswered, at=at, after=True),) for at in places)
+    yield from ((replace(unanswered, at=at), *again) for at in places)
     # A redrive from a dead-letter queue comes days later.
     yield (DeliveryStep(fault_point=FaultPoint.KILLED), DeliveryStep(hours_later=DAY_HOURS))
     if tokens:

@@ -13,9 +13,14 @@ from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.clock import ManualClock
-from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+from idempotent_lambda_toolkit.testing.effects import Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
+from idempotent_lambda_toolkit.testing.failures import EffectFailed
 from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
+from idempotent_lambda_toolkit.testing.hammering.event_loop import (
+    hide_injected_errors,
+    run_outside_event_loop,
+)
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
@@ -26,7 +31,12 @@ from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
 from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
 from idempotent_lambda_toolkit.testing.hammering.simulated_time import ScenarioClock, SimulatedTime
-from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, Differences, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.steps import (
+    RESENT,
+    DeliveryStep,
+    Differences,
+    FaultPoint,
+)
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
 
 END = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH, Reason.REMEMBERS, Reason.DROPS_OLD)
@@ -34,6 +44,9 @@ END = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH, Reason.REMEMBERS, Reason.DRO
 
 NEVER_MILLIS = 10**12
 """Some thirty years."""
+
+OTHER_NAMESPACE = "another-consumer"
+"""The namespace of another consumer that runs the same code."""
 
 
 def hammer(
@@ -63,7 +76,7 @@ def hammer(
             through ``transaction``.
         key: the key expression of a processor, as in ``idempotency.key``.
         different: events of other operations, which must all have their side effects.
-        exactly_once: whether a side effect must not repeat even after a crash.
+        exactly_once: whether a side effect must not repeat even after a crash or a lost answer.
         retries: whether the producer may send the same message again. This is never tried with S3,
             DynamoDB Streams and custom payloads, where it is another operation.
         timeout_seconds: the timeout of the function.
@@ -74,13 +87,19 @@ def hammer(
         InvalidSettingsError: the key is not a JMESPath expression.
     """
     subject = describe_subject(function, key, timeout_seconds)
-    work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
-    stage, calls = effects.stage, [*effects.calls]
-    try:
-        with work.apply_patches():
-            work.try_everything(different, retries=retries and _is_resendable(event))
-    finally:
-        effects.stage, effects.calls[:] = stage, calls
+    elsewhere = describe_subject(function, key, timeout_seconds, OTHER_NAMESPACE)
+
+    def try_everything() -> _Hammering:
+        work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
+        stage, calls = effects.stage, [*effects.calls]
+        try:
+            with work.apply_patches():
+                work.try_everything(different, elsewhere, retries=retries and _is_resendable(event))
+        finally:
+            effects.stage, effects.calls[:] = stage, calls
+        return work
+
+    work = run_outside_event_loop(try_everything)
     name = getattr(function, "__qualname__", type(function).__name__)
     findings = sorted(work.judge.found.values(), key=lambda each: each[0])
     return Report(
@@ -121,7 +140,9 @@ class _Hammering:
         *,
         exactly_once: bool,
     ) -> None:
-        self.judge = Judge(subject, self._run_scenario, exactly_once=exactly_once)
+        self.judge = Judge(
+            subject, self._run_scenario, effects.declarations, exactly_once=exactly_once
+        )
         self.scenarios = 0
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
@@ -134,6 +155,7 @@ class _Hammering:
     def apply_patches(self) -> Iterator[None]:
         """Replace the environment, the time, and the report of exceptions in threads."""
         excepthook = threading.excepthook
+        hide_injected_errors()
 
         def ended(args: Any) -> None:
             if not isinstance(args.exc_value, Killed | InjectedExit | EffectFailed):
@@ -179,7 +201,9 @@ class _Hammering:
     def _sleep(self, seconds: float) -> None:
         self._now.sleep(seconds)
 
-    def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
+    def try_everything(
+        self, different: Sequence[Event], elsewhere: Subject, *, retries: bool
+    ) -> None:
         """Run all scenarios; stop at a finding that makes the others meaningless."""
         judge = self.judge
         # This scenario is the first, because the code has nothing to remember yet.
@@ -203,8 +227,13 @@ class _Hammering:
             judge.judge(steps, scenario)
             if any(reason in END for reason, _ in judge.found):
                 return
-        for other in different:
-            self._events[2:] = [other]
+        if any(effect.shared for effect in self._effects.declarations):
+            # The other consumer gets the message from another queue, with other ids.
+            copy = DeliveryStep(event_index=RESENT if _is_resendable(self._events[0]) else 0)
+            other = self._run_scenario((copy,), settle=False, subject=elsewhere)
+            judge.compare_tokens(self._events[0], plain, other)
+        for different_event in different:
+            self._events[2:] = [different_event]
             single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
             judge.require(single)
             steps = (DeliveryStep(), DeliveryStep(event_index=2))
@@ -217,6 +246,7 @@ class _Hammering:
         settle: bool = True,
         searches: bool = False,
         differences: Differences = Differences(),  # noqa: B008  # immutable
+        subject: Subject | None = None,
     ) -> Scenario:
         if self._fresh:
             self._fresh()
@@ -225,7 +255,7 @@ class _Hammering:
         sent = find_sent_time(self._events[steps[0].event_index])
         clock = self._time.begin(sent or ManualClock().now())
         self._now = self._effects.stage = Scenario(
-            self._subject, self._events, clock, known, differences=differences
+            subject or self._subject, self._events, clock, known, differences=differences
         )
         self._now.run(steps, settle=settle)
         return self._now

@@ -37,7 +37,10 @@ class Subject:
 
 
 def describe_subject(
-    function: Callable[..., Any], key: str | None, timeout_seconds: int
+    function: Callable[..., Any],
+    key: str | None,
+    timeout_seconds: int,
+    namespace: str = NAMESPACE,
 ) -> Subject:
     """Describe the function as `hammer` runs it.
 
@@ -58,7 +61,7 @@ def describe_subject(
         raise HammerError("a handler has its key in its decorator: leave out key")
     environment = {
         "IDEMPOTENCY_TABLE": NAMESPACE,
-        "IDEMPOTENCY_NAMESPACE": NAMESPACE,
+        "IDEMPOTENCY_NAMESPACE": namespace,
         "IDEMPOTENCY_RETENTION_SECONDS": str(_RETENTION_SECONDS),
         "IDEMPOTENCY_UNWRAP": ",".join(UNWRAP_CHOICES),
     }
