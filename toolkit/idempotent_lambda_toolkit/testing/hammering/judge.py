@@ -1,7 +1,7 @@
 """The judgement of scenarios: which side effects are missing or repeated, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
@@ -46,12 +46,13 @@ class Judge:
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
         self._requests: Mapping[str, int] = {}
+        self._plain: Scenario
         self._places: dict[str, int] = {}
 
     def expect(self, plain: Scenario) -> None:
         """Take the side effects of a delivery without faults for the right ones."""
         self._expected, self._keys = plain.counts(), plain.keys
-        self._requests = plain.invocations[0].asked
+        self._requests, self._plain = plain.invocations[0].asked, plain
 
     def note_places(self, scenario: Scenario) -> None:
         """Note which record has which key, from a scenario that delivers each record alone."""
@@ -163,6 +164,15 @@ class Judge:
                 instead = f" instead of {least}" if least > 1 else ""
                 text = f"{describe_effect(identity)} {what}{instead} {say_when(steps, scenario)}"
                 self._add_finding(reason, identity.name, text, steps, scenario)
+
+    def report_untried(
+        self, declared: Iterable[str], entered: Container[str], scenarios: int
+    ) -> None:
+        """Report the declared side effects that no scenario tried."""
+        for name in dict.fromkeys(declared):
+            if name not in entered:
+                text = f"effect {name!r} was tried in none of {count(scenarios, 'scenario')}"
+                self._add_finding(Reason.NEVER_HAPPENS, name, text, (DeliveryStep(),), self._plain)
 
     def _explain_repetition(
         self,

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """The name of a problem. docs/testing.md has a table of all of them."""
 
+    NEVER_HAPPENS = "never happens"
     NO_KEY = "no key"
     KEY_CHANGES = "key changes"
     KEY_TOO_NARROW = "key too narrow"
@@ -41,6 +42,10 @@ class Reason(StrEnum):
 
 
 _TEXTS = {
+    Reason.NEVER_HAPPENS: (
+        "a declared side effect is tried in no scenario: not called, or another name was replaced",
+        "call it, `await` it; replace the name that the code finds; declare only this event's",
+    ),
     Reason.NO_KEY: (
         "the key expression finds nothing in the message, so the message is refused and never runs",
         "write `body.name` for a field of the body, `body.detail.name` for an EventBridge event",

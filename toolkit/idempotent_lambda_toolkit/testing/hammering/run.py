@@ -69,12 +69,13 @@ def hammer(
     """
     subject = describe_subject(function, key, timeout_seconds)
     work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
-    stage, calls = effects.stage, [*effects.calls]
+    stage, calls, declared = effects.stage, [*effects.calls], [*effects.declared]
     try:
         with work.apply_patches():
-            work.try_everything(different, retries=retries and _is_resendable(event))
+            if work.try_everything(different, retries=retries and _is_resendable(event)):
+                work.judge.report_untried(declared, work.entered, work.scenarios)
     finally:
-        effects.stage, effects.calls[:] = stage, calls
+        effects.stage, effects.calls[:], effects.declared[:] = stage, calls, declared
     name = getattr(function, "__qualname__", type(function).__name__)
     findings = sorted(work.judge.found.values(), key=lambda each: each[0])
     return Report(
@@ -104,6 +105,7 @@ class _Hammering:
     Attributes:
         judge: the judge of its scenarios, with the findings.
         scenarios: the number of scenarios so far.
+        entered: the names of the side effects that were tried so far.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class _Hammering:
     ) -> None:
         self.judge = Judge(subject, self._run_scenario, exactly_once=exactly_once)
         self.scenarios = 0
+        self.entered: set[str] = set()
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
         self._threads = list_thread_ids()
@@ -171,8 +174,12 @@ class _Hammering:
     def _sleep(self, seconds: float) -> None:
         self._now.sleep(seconds)
 
-    def try_everything(self, different: Sequence[Event], *, retries: bool) -> None:
-        """Run all scenarios; stop at a finding that makes the others meaningless."""
+    def try_everything(self, different: Sequence[Event], *, retries: bool) -> bool:
+        """Run all scenarios; stop at a finding that makes the others meaningless.
+
+        Returns:
+            Whether all of them ran.
+        """
         judge = self.judge
         # This scenario is the first, because the code has nothing to remember yet.
         failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
@@ -180,7 +187,7 @@ class _Hammering:
         plain = self._run_scenario((DeliveryStep(),), settle=False, searches=True)
         judge.names = plain.invocations[0].names
         if judge.is_hopeless(first, plain):
-            return
+            return False
         judge.expect(plain)
         judge.judge(failing, first)
         for steps in plan_scenarios(
@@ -195,13 +202,14 @@ class _Hammering:
             judge.judge(steps, scenario)
             unsteady = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH)
             if any(reason in unsteady for reason, _ in judge.found):
-                return
+                return False
         for other in different:
             self._events[2:] = [other]
             single = self._run_scenario((DeliveryStep(event_index=2),), settle=False)
             judge.require(single)
             steps = (DeliveryStep(), DeliveryStep(event_index=2))
             judge.judge(steps, self._run_scenario(steps), single)
+        return True
 
     def _run_scenario(
         self,
@@ -219,4 +227,5 @@ class _Hammering:
             self._subject, self._events, known, counted=counted
         )
         self._now.run(steps, settle=settle)
+        self.entered |= self._now.entered
         return self._now

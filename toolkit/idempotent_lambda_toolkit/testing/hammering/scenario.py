@@ -72,6 +72,7 @@ class Scenario:
         keys: the ids of the records that were requested.
         invocations: the invocations of the deliveries, in order, without the concurrent ones.
         exited: whether the code itself ended its process.
+        entered: the names of the side effects that were tried, also by concurrent invocations.
         overslept: whether the code slept until its time was over.
     """
 
@@ -85,6 +86,7 @@ class Scenario:
     ) -> None:
         self.done: list[DoneEffect] = []
         self.keys: set[str] = set()
+        self.entered: set[str] = set()
         self.invocations: list[Invocation] = []
         self.exited = self.overslept = False
         self.clock = ManualClock()
@@ -260,6 +262,7 @@ class Scenario:
         with self._lock:
             at = len(invocation.names)
             invocation.names.append(call.name)
+            self.entered.add(call.name)
         self.check_alive(invocation)
         step = invocation.step
         hit = step.fault_point is not None and step.at == at
