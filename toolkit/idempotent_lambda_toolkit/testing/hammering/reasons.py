@@ -19,6 +19,7 @@ class Reason(StrEnum):
     OUTSIDE = "effect outside the claim"
     AFTER_RETURN = "work after return"
     SWALLOWED = "failure swallowed"
+    FAILURES_NOT_READ = "failures not read"
     EXIT_SWALLOWED = "exit swallowed"
     NOT_NOW_SWALLOWED = "not now taken for done"
     GIVES_UP = "gives up silently"
@@ -93,6 +94,10 @@ _TEXTS = {
     Reason.SWALLOWED: (
         "a side effect failed, and the message was acknowledged without it",
         "let the exception through, or raise another one",
+    ),
+    Reason.FAILURES_NOT_READ: (
+        "a side effect failed, and the response says so in a shape that Lambda takes for success",
+        'raise; or, for a queue or stream, `{"batchItemFailures": [{"itemIdentifier": id}, …]}`',
     ),
     Reason.EXIT_SWALLOWED: (
         "SystemExit ended a side effect, and the message was acknowledged without it",

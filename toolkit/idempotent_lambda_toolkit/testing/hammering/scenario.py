@@ -30,7 +30,13 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_invocation,
     current_run,
 )
-from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
+from idempotent_lambda_toolkit.testing.hammering.responses import (
+    has_records,
+    list_acknowledged,
+    list_records,
+    names_failures,
+    send_response,
+)
 from idempotent_lambda_toolkit.testing.hammering.steps import (
     SHORT_MILLIS,
     SLOW_MILLIS,
@@ -180,7 +186,8 @@ class Scenario:
         try:
             if self._subject.handler:
                 context = Context(invocation.deadline, number)
-                response = self._subject.function(event, context)
+                response = send_response(self._subject.function(event, context))
+                invocation.response = response
             else:
                 remaining = invocation.deadline.remaining()
                 response = self._consumer.consume(event, remaining, number)
@@ -196,7 +203,10 @@ class Scenario:
             current_run.reset(outer)
             if self._subject.handler:
                 self._await_others(invocation, before)
-        return list_acknowledged(event, response) if invocation.alive else set()
+        acknowledged = list_acknowledged(event, response) if invocation.alive else set()
+        taken = self._subject.handler and len(acknowledged) == max(1, len(list_records(event)))
+        invocation.unread = taken and names_failures(event, response)
+        return acknowledged
 
     def _process(self, message: Message, **more: Any) -> Any:
         """Run the processor, as the consumer calls it."""
