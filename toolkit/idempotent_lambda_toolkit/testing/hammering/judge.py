@@ -125,8 +125,8 @@ class Judge:
         if not scenario.is_settled or Outcome.PARKED in invocation.outcomes:
             error = next((each for each in errors if not isinstance(each, IdempotencyError)), None)
             error = error or (errors[0] if errors else None)
-            what = f"it returned {describe_response(scenario)}"
-            what = f"{type(error).__name__}: {error}" if error else what
+            returned = f"it returned {describe_response(scenario)}"
+            what = f"{type(error).__name__}: {error}" if error else returned
             text = f"without any fault, the event fails ({what}): give an event that succeeds"
             raise HammerError(text) from error
         if not scenario.done:

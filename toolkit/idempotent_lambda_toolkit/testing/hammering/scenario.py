@@ -77,8 +77,8 @@ class Scenario:
         done: the side effects that were done.
         keys: the ids of the records that were requested.
         invocations: the invocations of the deliveries, in order, without the concurrent ones.
-        exited: whether the code itself ended its process.
         entered: the names of the side effects that were tried, also by concurrent invocations.
+        exited: whether the code itself ended its process.
         overslept: whether the code slept until its time was over.
     """
 
