@@ -47,8 +47,11 @@ class Shop:
 
     def __init__(self) -> None:
         self.effects = Effects()
-        self.charge = self.effects.of("charge")
         self.lookups: dict[str, str] = {}
+
+    @cached_property
+    def charge(self) -> Callable[..., Any]:
+        return self.effects.of("charge")
 
     @cached_property
     def mail(self) -> Callable[..., Any]:

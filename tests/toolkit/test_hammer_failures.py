@@ -74,6 +74,6 @@ def returns_failures(event: Any, context: Any) -> Any:
 
 
 def test_failures_of_an_invocation_without_a_batch() -> None:
-    """Lambda reads no failures of an asynchronous invocation, so the failure is swallowed."""
+    """Lambda reads no failures of an asynchronous invocation, so the failure is lost."""
     (finding,) = hammer(returns_failures, {"order_id": "ORDER-1"}, effects=EFFECTS).findings
-    assert finding.reason is Reason.SWALLOWED
+    assert finding.reason is Reason.FAILURES_NOT_READ

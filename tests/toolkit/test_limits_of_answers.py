@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from idempotent_lambda import idempotent
 from idempotent_lambda_toolkit.testing import AnswerLost, Effects, events, hammer
 
 pytestmark = pytest.mark.slow
@@ -24,3 +25,23 @@ def test_two_receivers_with_one_name_and_one_token() -> None:
             second(message.idempotency_token)
 
     assert hammer(process, ORDER, effects=effects, key="body.order_id").passed
+
+
+def test_a_mapping_that_reads_no_failures() -> None:
+    """A handler that reports its failures passes, also where the mapping does not ask for them."""
+    effects = Effects()
+    charge = effects.of("charge")
+
+    @idempotent(name="limits", key="body", lease_seconds=30)
+    def run(body: str) -> None:
+        charge(body)
+
+    def handler(event: Any, context: Any) -> Any:
+        del context
+        try:
+            run(event["Records"][0]["body"])
+        except Exception:  # noqa: BLE001  # every error is reported
+            return {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+        return None
+
+    assert hammer(handler, ORDER, effects=effects).passed

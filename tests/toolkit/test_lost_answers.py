@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from idempotent_lambda_toolkit.testing import (
     hammer,
 )
 from idempotent_lambda_toolkit.testing.failures import make_lost_answer
+from idempotent_lambda_toolkit.testing.hammering import scenario
 
 pytestmark = pytest.mark.slow
 
@@ -252,3 +254,14 @@ def test_failure() -> None:
             charge(message.body)
 
     assert find_reasons(run(swallow, failure=ConnectionError("away"))) == [Reason.SWALLOWED]
+
+
+def test_a_retry_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that repeats the side effect works for the run that waits for it."""
+    monkeypatch.setattr(scenario, "PATIENCE_SECONDS", 0.05)
+
+    def retry_in_thread(charge: Any, message: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(retry, charge, message).result()
+
+    assert find_reasons(run(retry_in_thread)) == [Reason.REPEATS_AFTER_LOST_ANSWER]

@@ -7,7 +7,7 @@ from idempotent_lambda_toolkit.testing import Reason
 from . import KEY, Case
 
 
-def put(table: str, item: Any) -> None:
+def put(table: str, item: Any, token: str | None = None) -> None:
     """A placeholder for a write to a table."""
 
 
@@ -15,8 +15,8 @@ def bad(message: Any) -> None:
     put("orders", message.body)
 
 
-def fixed(message: Any, transaction: Any) -> None:
-    transaction.put("orders", message.body)
+def fixed(message: Any) -> None:
+    put("orders", message.body, token=message.idempotency_token)
 
 
 CASE = Case(
@@ -24,5 +24,5 @@ CASE = Case(
     bad=bad,
     fixed=fixed,
     options={**KEY, "exactly_once": True},
-    effects={"put": None},
+    effects={"put": "token"},
 )

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.protocol.steps import Outcome
@@ -79,6 +79,8 @@ class Invocation:
         asked: how often each record was requested, by its id.
         outcomes: the outcome of each message or call.
         error: the exception that ended it without a response.
+        response: what Lambda received from a handler, in JSON.
+        unread: whether it names failures, and Lambda takes it for a success.
         acknowledged: the positions of acknowledged records; 0 for an event without records.
     """
 
@@ -98,6 +100,8 @@ class Invocation:
     outcomes: list[Outcome] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     error: BaseException | None = None
+    response: Any = None
+    unread: bool = False
     acknowledged: set[int] = field(default_factory=set)
 
     def reject(

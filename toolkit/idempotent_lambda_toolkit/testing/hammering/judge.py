@@ -1,7 +1,7 @@
 """The judgement of scenarios: which side effects are missing or repeated, and why."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
@@ -29,6 +29,7 @@ from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
     describe_delivery,
     describe_effect,
+    describe_response,
     say_when,
 )
 
@@ -77,12 +78,15 @@ class Judge:
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
         self._requests: Mapping[str, int] = {}
+        self._plain: Scenario
+        self._always_unread = False
         self._places: dict[str, int] = {}
 
     def expect(self, plain: Scenario) -> None:
         """Take the side effects of a delivery without faults for the right ones."""
         self._expected, self._keys = plain.counts(), plain.keys
-        self._requests = plain.invocations[0].asked
+        self._requests, self._plain = plain.invocations[0].asked, plain
+        self._always_unread = plain.invocations[0].unread
 
     def note_places(self, scenario: Scenario) -> None:
         """Note which record has which key, from a scenario that delivers each record alone."""
@@ -152,7 +156,8 @@ class Judge:
         if not scenario.is_settled or Outcome.PARKED in invocation.outcomes:
             error = next((each for each in errors if not isinstance(each, IdempotencyError)), None)
             error = error or (errors[0] if errors else None)
-            what = f"{type(error).__name__}: {error}" if error else "it was not acknowledged"
+            returned = f"it returned {describe_response(scenario)}"
+            what = f"{type(error).__name__}: {error}" if error else returned
             text = f"without any fault, the event fails ({what}): give an event that succeeds"
             raise HammerError(text) from error
         if not scenario.done:
@@ -207,12 +212,24 @@ class Judge:
                 what = f"ran {count(times, 'time')}" if times else "never ran"
             if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
                 # Code that lets nothing through has one problem, not two.
-                swallows = (Reason.SWALLOWED, identity.name) in self.found
+                swallowing = (Reason.SWALLOWED, Reason.FAILURES_NOT_READ)
+                swallows = any((each, identity.name) in self.found for each in swallowing)
                 reason = None if swallows else reason
             if reason:
                 instead = f" instead of {least}" if least > 1 else ""
                 text = f"{describe_effect(identity)} {what}{instead} {say_when(steps, scenario)}"
+                if reason is Reason.FAILURES_NOT_READ:
+                    text += f"; the handler returned {describe_response(scenario)}"
                 self._add_finding(reason, identity.name, text, steps, scenario)
+
+    def report_untried(
+        self, declared: Iterable[str], entered: Container[str], scenarios: int
+    ) -> None:
+        """Report the declared side effects that no scenario tried."""
+        for name in dict.fromkeys(declared):
+            if name not in entered:
+                text = f"effect {name!r} was tried in none of {count(scenarios, 'scenario')}"
+                self._add_finding(Reason.NEVER_HAPPENS, name, text, (DeliveryStep(),), self._plain)
 
     def _explain_repetition(
         self,
@@ -272,7 +289,8 @@ class Judge:
             return reason if reason is Reason.REMEMBERS else None
         step = blamed.step
         if any(_is_same(each, identity) for each in blamed.failed):
-            return Reason.SWALLOWED
+            unread = blamed.unread and not self._always_unread
+            return Reason.FAILURES_NOT_READ if unread else Reason.SWALLOWED
         if {Outcome.IN_PROGRESS, Outcome.TABLE_UNAVAILABLE}.intersection(blamed.outcomes):
             return Reason.NOT_NOW_SWALLOWED
         if step.fault_point is FaultPoint.EXITS:

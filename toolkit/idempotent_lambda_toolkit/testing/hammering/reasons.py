@@ -6,6 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """The name of a problem. docs/testing.md has a table of all of them."""
 
+    NEVER_HAPPENS = "never happens"
     NO_KEY = "no key"
     KEY_CHANGES = "key changes"
     KEY_TOO_NARROW = "key too narrow"
@@ -18,6 +19,7 @@ class Reason(StrEnum):
     OUTSIDE = "effect outside the claim"
     AFTER_RETURN = "work after return"
     SWALLOWED = "failure swallowed"
+    FAILURES_NOT_READ = "failures not read"
     EXIT_SWALLOWED = "exit swallowed"
     NOT_NOW_SWALLOWED = "not now taken for done"
     GIVES_UP = "gives up silently"
@@ -45,6 +47,10 @@ class Reason(StrEnum):
 
 
 _TEXTS = {
+    Reason.NEVER_HAPPENS: (
+        "a declared side effect is tried in no scenario: not called, or another name was replaced",
+        "call it, `await` it; replace the name that the code finds; declare only this event's",
+    ),
     Reason.NO_KEY: (
         "the key expression finds nothing in the message, so the message is refused and never runs",
         "write `body.name` for a field of the body, `body.detail.name` for an EventBridge event",
@@ -92,6 +98,10 @@ _TEXTS = {
     Reason.SWALLOWED: (
         "a side effect failed, and the message was acknowledged without it",
         "let the exception through, or raise another one",
+    ),
+    Reason.FAILURES_NOT_READ: (
+        "a side effect failed, and the response says so in a shape that Lambda takes for success",
+        'raise; or, for a queue or stream, `{"batchItemFailures": [{"itemIdentifier": id}, …]}`',
     ),
     Reason.EXIT_SWALLOWED: (
         "SystemExit ended a side effect, and the message was acknowledged without it",

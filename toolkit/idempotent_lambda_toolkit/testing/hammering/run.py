@@ -92,11 +92,16 @@ def hammer(
     def try_everything() -> _Hammering:
         work = _Hammering(subject, event, effects, fresh, exactly_once=exactly_once)
         stage, calls = effects.stage, [*effects.calls]
+        declarations = [*effects.declarations]
         try:
             with work.apply_patches():
-                work.try_everything(different, elsewhere, retries=retries and _is_resendable(event))
+                resend = retries and _is_resendable(event)
+                if work.try_everything(different, elsewhere, retries=resend):
+                    declared = [each.name for each in declarations]
+                    work.judge.report_untried(declared, work.entered, work.scenarios)
         finally:
             effects.stage, effects.calls[:] = stage, calls
+            effects.declarations[:] = declarations
         return work
 
     work = run_outside_event_loop(try_everything)
@@ -129,6 +134,7 @@ class _Hammering:
     Attributes:
         judge: the judge of its scenarios, with the findings.
         scenarios: the number of scenarios so far.
+        entered: the names of the side effects that were tried so far.
     """
 
     def __init__(
@@ -144,6 +150,7 @@ class _Hammering:
             subject, self._run_scenario, effects.declarations, exactly_once=exactly_once
         )
         self.scenarios = 0
+        self.entered: set[str] = set()
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
         self._threads = list_thread_ids()
@@ -203,8 +210,12 @@ class _Hammering:
 
     def try_everything(
         self, different: Sequence[Event], elsewhere: Subject, *, retries: bool
-    ) -> None:
-        """Run all scenarios; stop at a finding that makes the others meaningless."""
+    ) -> bool:
+        """Run all scenarios; stop at a finding that makes the others meaningless.
+
+        Returns:
+            Whether all of them ran.
+        """
         judge = self.judge
         # This scenario is the first, because the code has nothing to remember yet.
         failing = (DeliveryStep(fault_point=FaultPoint.FAILS),)
@@ -212,7 +223,7 @@ class _Hammering:
         plain = self._run_scenario((DeliveryStep(),), settle=False, searches=True)
         judge.names = plain.invocations[0].names
         if judge.is_hopeless(first, plain):
-            return
+            return False
         judge.expect(plain)
         judge.judge(failing, first)
         for steps in plan_scenarios(
@@ -226,7 +237,7 @@ class _Hammering:
                 judge.note_places(scenario)
             judge.judge(steps, scenario)
             if any(reason in END for reason, _ in judge.found):
-                return
+                return False
         if any(effect.shared for effect in self._effects.declarations):
             # The other consumer gets the message from another queue, with other ids.
             copy = DeliveryStep(event_index=RESENT if _is_resendable(self._events[0]) else 0)
@@ -238,6 +249,7 @@ class _Hammering:
             judge.require(single)
             steps = (DeliveryStep(), DeliveryStep(event_index=2))
             judge.judge(steps, self._run_scenario(steps), single)
+        return True
 
     def _run_scenario(
         self,
@@ -258,4 +270,5 @@ class _Hammering:
             subject or self._subject, self._events, clock, known, differences=differences
         )
         self._now.run(steps, settle=settle)
+        self.entered |= self._now.entered
         return self._now

@@ -28,7 +28,13 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_invocation,
     current_run,
 )
-from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
+from idempotent_lambda_toolkit.testing.hammering.responses import (
+    has_records,
+    list_acknowledged,
+    list_records,
+    names_failures,
+    send_response,
+)
 from idempotent_lambda_toolkit.testing.hammering.simulated_time import (
     ScenarioClock,
     real_monotonic,
@@ -78,6 +84,7 @@ class Scenario:
         done: the side effects that were done.
         keys: the ids of the records that were requested.
         invocations: the invocations of the deliveries, in order, without the concurrent ones.
+        entered: the names of the side effects that were tried, also by concurrent invocations.
         exited: whether the code itself ended its process.
         overslept: whether the code slept until its time was over.
     """
@@ -93,6 +100,7 @@ class Scenario:
     ) -> None:
         self.done: list[DoneEffect] = []
         self.keys: set[str] = set()
+        self.entered: set[str] = set()
         self.invocations: list[Invocation] = []
         self.exited = self.overslept = False
         self.clock = clock
@@ -197,7 +205,8 @@ class Scenario:
         try:
             if self._subject.handler:
                 context = Context(invocation.deadline, number)
-                response = self._subject.function(event, context)
+                response = send_response(self._subject.function(event, context))
+                invocation.response = response
             else:
                 remaining = invocation.deadline.remaining()
                 response = self._consumer.consume(event, remaining, number)
@@ -213,7 +222,10 @@ class Scenario:
             current_run.reset(outer)
             if self._subject.handler:
                 self._await_others(invocation, before)
-        return list_acknowledged(event, response) if invocation.alive else set()
+        acknowledged = list_acknowledged(event, response) if invocation.alive else set()
+        taken = self._subject.handler and len(acknowledged) == max(1, len(list_records(event)))
+        invocation.unread = taken and names_failures(event, response)
+        return acknowledged
 
     def _process(self, message: Message, **more: Any) -> Any:
         """Run the processor, as the consumer calls it."""
@@ -279,6 +291,7 @@ class Scenario:
         with self._lock:
             at = len(invocation.names)
             invocation.names.append(call.name)
+            self.entered.add(call.name)
         self.check_alive(invocation)
         step = invocation.step
         hit = step.fault_point is not None and step.at == at

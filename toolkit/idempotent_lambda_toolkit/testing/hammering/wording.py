@@ -1,5 +1,6 @@
 """Findings in words."""
 
+import json
 from collections.abc import Sequence
 
 from idempotent_lambda_toolkit.testing.hammering.invocation import NAMESPACE, Identity, Invocation
@@ -11,6 +12,9 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     Fault,
     FaultPoint,
 )
+
+_LONGEST = 120
+"""The length of a response in a finding."""
 
 
 def count(number: int, what: str) -> str:
@@ -24,6 +28,13 @@ def describe_effect(identity: Identity) -> str:
         return f"effect {identity.name!r}, with no key claimed,"
     text = identity.key.removeprefix(f"{NAMESPACE}#").removeprefix("#").removeprefix("@")
     return f"effect {identity.name!r} for key {text!r}"
+
+
+def describe_response(scenario: Scenario) -> str:
+    """Describe the last response that says, unread, what failed; else the first response."""
+    unread = [each.response for each in scenario.invocations if each.unread]
+    text = json.dumps(unread[-1] if unread else scenario.invocations[0].response)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def describe_delivery(invocation: Invocation) -> str:
