@@ -22,11 +22,13 @@ from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
-from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
+from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
-from idempotent_lambda_toolkit.testing.hammering.simulated_time import SimulatedTime
+from idempotent_lambda_toolkit.testing.hammering.simulated_time import ScenarioClock, SimulatedTime
 from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+from idempotent_lambda_toolkit.testing.hammering.waiting import simulate_waits
+from idempotent_lambda_toolkit.testing.hammering.workers import Workers
 
 NEVER_MILLIS = 10**12
 """Some thirty years."""
@@ -121,9 +123,10 @@ class _Hammering:
         self.scenarios = 0
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
-        self._threads = list_thread_ids()
+        self._workers = Workers()
         self._time = SimulatedTime(self._sleep)
-        self._now = Scenario(subject, self._events, ManualClock())
+        clock = ScenarioClock(self._time, ManualClock().now())
+        self._now = Scenario(subject, self._events, clock, self._workers)
         self._should_run: Callable[[DecoratedCall], bool] = DecoratedCall.should_run.fget  # type: ignore[attr-defined]  # a property
 
     @contextmanager
@@ -147,6 +150,8 @@ class _Hammering:
             )
             patch(mock.patch("threading.excepthook", ended))
             patch(inherit_contexts())
+            patch(self._workers.watch_pools())
+            patch(simulate_waits(lambda: self._now.pauses))
             patch(mock.patch.object(DecoratedCall, "should_run", property(self._begin_call)))
             patch(mock.patch.object(DecoratedCall, "end", self._make_end()))
             yield
@@ -217,11 +222,15 @@ class _Hammering:
         if self._fresh:
             self._fresh()
         self.scenarios += 1
-        known = self._threads if searches else None
         sent = find_sent_time(self._events[steps[0].event_index])
         clock = self._time.begin(sent or ManualClock().now())
         self._now = self._effects.stage = Scenario(
-            self._subject, self._events, clock, known, counted=counted
+            self._subject,
+            self._events,
+            clock,
+            self._workers,
+            contains=searches,
+            counted=counted,
         )
         self._now.run(steps, settle=settle)
         return self._now

@@ -32,6 +32,7 @@ _KEEP_REAL_TIME = (
     "idempotent_lambda_toolkit",
     "pluggy",
     "pytest",
+    "subprocess",
     "time_machine",
     "xdist",
 )
@@ -51,11 +52,11 @@ class SimulatedTime:
         self._travel = time_machine.travel(0, tick=True)
         self._traveller: Any = None
 
-    def begin(self, now: EpochMillis) -> ManualClock:
+    def begin(self, now: EpochMillis) -> "ScenarioClock":
         """Set the wall clock, and return a clock that agrees with all others from now on."""
         moment = dt.datetime.fromtimestamp(now / 1000, ZoneInfo("UTC"))  # as on Lambda
         self._traveller.move_to(moment)
-        return _ScenarioClock(self, now)
+        return ScenarioClock(self, now)
 
     def advance(self, duration: Millis) -> None:
         """Move the clocks of the code forward."""
@@ -94,7 +95,7 @@ _running: list[SimulatedTime] = []
 """The simulated time that all code sees is the last; without one, time is real."""
 
 
-class _ScenarioClock(ManualClock):
+class ScenarioClock(ManualClock):
     """The clock of the package in a scenario, which moves the clocks of the code as well."""
 
     def __init__(self, simulated: SimulatedTime, now: EpochMillis) -> None:
@@ -106,6 +107,10 @@ class _ScenarioClock(ManualClock):
         super().advance(duration)
         self._simulated.advance(duration)
 
+    def follow(self, duration: Millis) -> None:
+        """Move only the clock of the package, because this time has really passed."""
+        super().advance(duration)
+
 
 def _get_ahead() -> int:
     """Return by how many nanoseconds the simulated time is ahead."""
@@ -113,7 +118,9 @@ def _get_ahead() -> int:
 
 
 def _sleep(seconds: float, /) -> None:
-    (_running[-1].sleep if _running else real_sleep)(seconds)
+    # A child process needs real time.
+    child = sys._getframe(1).f_globals.get("__name__") == "subprocess"  # noqa: SLF001
+    (_running[-1].sleep if _running and not child else real_sleep)(seconds)
 
 
 def _monotonic() -> float:
