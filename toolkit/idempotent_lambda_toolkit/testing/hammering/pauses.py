@@ -43,10 +43,11 @@ class Pauses:
 
     Attributes:
         abandoned: whether the code gave up waiting for a side effect that still happens.
+        deliverers: the threads that wait for another invocation.
     """
 
     def __init__(self, scenario: "Scenario", workers: Workers, *, contains: bool) -> None:
-        self.abandoned = False
+        self.abandoned, self.deliverers = False, set[int]()
         self._scenario, self._workers, self._contains = scenario, workers, contains
         self._slow: dict[int, _SlowCall] = {}
         self._is_main_waiting = False
@@ -162,7 +163,7 @@ class Pauses:
     def await_others(self, invocation: Invocation, is_enough: Callable[[], bool]) -> None:
         """Let threads that the code has left behind reach their side effects."""
         ends = real_monotonic() + PATIENCE_SECONDS
-        waiting = self._scenario.list_main_threads() | {threading.get_ident()}
+        waiting = {*self._scenario.list_main_threads(), *self.deliverers, threading.get_ident()}
         while invocation.alive and not is_enough() and real_monotonic() < ends:
             if not self._workers.has_work(waiting) and not self._workers.held:
                 return

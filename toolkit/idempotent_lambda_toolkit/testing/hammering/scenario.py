@@ -246,7 +246,9 @@ class Scenario:
             target=lambda: self._deliver(step, positions, concurrent=True), daemon=True
         )
         other.start()
+        self.pauses.deliverers.add(_get_thread_id())
         real_join(other, DEADLOCK_SECONDS)
+        self.pauses.deliverers.discard(_get_thread_id())
         for each in [*self.under_way]:
             each.alive = each.alive and each in known
 

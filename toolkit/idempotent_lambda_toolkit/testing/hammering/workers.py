@@ -16,7 +16,7 @@ _WAIT = threading.Condition.wait.__code__
 _START = threading.Thread.start.__code__
 
 _DEPTH_OF_START = 4
-"""How far `Thread.start` is above its wait; `Event.wait` and the double of that wait lie between."""
+"""How far `Thread.start` is above its wait; `Event.wait` and the double of a wait lie between."""
 
 
 class Workers:
@@ -64,7 +64,7 @@ class Workers:
             and not _is_at_rest(frames.get(each.ident or 0))
         ]
         # A future whose thread is held is no work, but one that no thread has taken is.
-        held = sum(each.ident in self.held for each in pooled)
+        held = sum(each.ident in idle for each in pooled)
         return bool(active) or len(self._futures) > held
 
     def has_strangers(self, waiting: AbstractSet[int | None]) -> bool:
