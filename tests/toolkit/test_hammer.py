@@ -30,8 +30,10 @@ from idempotent_lambda_toolkit.testing import (
 from idempotent_lambda_toolkit.testing.hammering import scenario as scenario_module
 from idempotent_lambda_toolkit.testing.hammering.invocation import NAMESPACE
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
+from idempotent_lambda_toolkit.testing.hammering.simulated_time import SimulatedTime
 from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, Fault
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+from idempotent_lambda_toolkit.testing.hammering.workers import Workers
 from tests.handler.events import key_rule
 from tests.requests import settings_of
 
@@ -394,8 +396,11 @@ def test_faults_of_the_table(shop: Shop, fault: Fault, outcomes: list[str], time
         settings=settings_of(key_rule(NAMESPACE, KEY)),
         timeout=Millis(30_000),
     )
-    shop.effects.stage = scenario = Scenario(subject, [ORDER], ManualClock())
-    scenario.run([DeliveryStep(fault=fault)])
+    simulated = SimulatedTime(time.sleep)
+    with simulated.apply():
+        clock = simulated.begin(ManualClock().now())
+        shop.effects.stage = scenario = Scenario(subject, [ORDER], clock, Workers())
+        scenario.run([DeliveryStep(fault=fault)])
     assert [each.outcomes for each in scenario.invocations] == [[each] for each in outcomes]
     assert len(scenario.done) == times
 

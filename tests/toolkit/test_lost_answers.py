@@ -19,7 +19,6 @@ from idempotent_lambda_toolkit.testing import (
     hammer,
 )
 from idempotent_lambda_toolkit.testing.failures import make_lost_answer
-from idempotent_lambda_toolkit.testing.hammering import scenario
 
 pytestmark = pytest.mark.slow
 
@@ -256,9 +255,8 @@ def test_failure() -> None:
     assert find_reasons(run(swallow, failure=ConnectionError("away"))) == [Reason.SWALLOWED]
 
 
-def test_a_retry_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_in_a_thread() -> None:
     """A thread that repeats the side effect works for the run that waits for it."""
-    monkeypatch.setattr(scenario, "PATIENCE_SECONDS", 0.05)
 
     def retry_in_thread(charge: Any, message: Any) -> None:
         with ThreadPoolExecutor(1) as pool:

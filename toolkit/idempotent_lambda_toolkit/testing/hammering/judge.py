@@ -192,10 +192,13 @@ class Judge:
         if single:
             expected, keys = expected + single.counts(), keys | single.keys
         counts, strange = scenario.counts(), scenario.keys - keys
+        abandoned = self._report_abandoned(steps, scenario)
         parked = any(Outcome.PARKED in each.outcomes for each in scenario.invocations)
         for identity in dict.fromkeys([*expected, *counts]):
             times, least, what = counts[identity], expected[identity], ""
             unclaimed = Identity(identity.name, None)
+            if identity.name in abandoned:
+                continue
             if identity.name not in self.names and steps[0] != DeliveryStep():
                 continue  # done because of the fault, such as an alert
             if times > least:
@@ -210,17 +213,19 @@ class Judge:
                     Reason.KEY_TOO_WIDE if single else self._explain_loss(identity, steps, scenario)
                 )
                 what = f"ran {count(times, 'time')}" if times else "never ran"
-            if reason in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
-                # Code that lets nothing through has one problem, not two.
-                swallowing = (Reason.SWALLOWED, Reason.FAILURES_NOT_READ)
-                swallows = any((each, identity.name) in self.found for each in swallowing)
-                reason = None if swallows else reason
-            if reason:
+            if reason and not self._has_a_cause(reason, identity.name):
                 instead = f" instead of {least}" if least > 1 else ""
                 text = f"{describe_effect(identity)} {what}{instead} {say_when(steps, scenario)}"
                 if reason is Reason.FAILURES_NOT_READ:
                     text += f"; the handler returned {describe_response(scenario)}"
                 self._add_finding(reason, identity.name, text, steps, scenario)
+
+    def _has_a_cause(self, reason: Reason, name: str) -> bool:
+        """Return whether another finding is the cause: code that lets nothing through."""
+        if reason not in (Reason.EXIT_SWALLOWED, Reason.NOT_NOW_SWALLOWED):
+            return False
+        causes = (Reason.SWALLOWED, Reason.FAILURES_NOT_READ)
+        return any((cause, name) in self.found for cause in causes)
 
     def report_untried(
         self, declared: Iterable[str], entered: Container[str], scenarios: int
@@ -230,6 +235,28 @@ class Judge:
             if name not in entered:
                 text = f"effect {name!r} was tried in none of {count(scenarios, 'scenario')}"
                 self._add_finding(Reason.NEVER_HAPPENS, name, text, (DeliveryStep(),), self._plain)
+
+    def _report_abandoned(
+        self, steps: Sequence[DeliveryStep], scenario: Scenario
+    ) -> set[str | None]:
+        """Report calls that the code gave up waiting for; return the names of the side effects."""
+        invocation = scenario.invocations[0]
+        if not scenario.pauses.abandoned:
+            return set()
+        here = [each for each in scenario.done if each.invocation is invocation]
+        late = {
+            each.identity
+            for each in here
+            if each.late and self._places.get(each.identity.key or "", 0) in invocation.acknowledged
+        }
+        # Over several deliveries, it is like a repetition after a crash.
+        counts = scenario.counts() if self._exactly_once else scenario.counts(invocation)
+        again = {each for each, times in counts.items() if times > self._expected[each]}
+        for identity in sorted(late | again, key=str):
+            what = "ran again" if identity in again else "ran after its function had returned"
+            text = f"{describe_effect(identity)} {what} {say_when(steps, scenario)}"
+            self._add_finding(Reason.ABANDONS_CALL, identity.name, text, steps, scenario)
+        return {invocation.faulted}
 
     def _explain_repetition(
         self,

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     UNSTORABLE_RESULT = "unstorable result"
     OUTSIDE = "effect outside the claim"
     AFTER_RETURN = "work after return"
+    ABANDONS_CALL = "abandons a call"
     SWALLOWED = "failure swallowed"
     FAILURES_NOT_READ = "failures not read"
     EXIT_SWALLOWED = "exit swallowed"
@@ -94,6 +95,10 @@ _TEXTS = {
     Reason.AFTER_RETURN: (
         "a thread continues after the return, when the message is already acknowledged",
         "wait for it: `thread.join()`, `future.result()`",
+    ),
+    Reason.ABANDONS_CALL: (
+        "a call that timed out in the code goes on in its thread, so it happens later or twice",
+        "give the timeout to the client that makes the call; or wait for the call's end",
     ),
     Reason.SWALLOWED: (
         "a side effect failed, and the message was acknowledged without it",

@@ -28,7 +28,7 @@ from idempotent_lambda_toolkit.testing.hammering.process_hash import change_hash
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
-from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario, list_thread_ids
+from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
 from idempotent_lambda_toolkit.testing.hammering.simulated_time import ScenarioClock, SimulatedTime
 from idempotent_lambda_toolkit.testing.hammering.steps import (
@@ -38,6 +38,8 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     FaultPoint,
 )
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+from idempotent_lambda_toolkit.testing.hammering.waiting import simulate_waits
+from idempotent_lambda_toolkit.testing.hammering.workers import Workers
 
 END = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH, Reason.REMEMBERS, Reason.DROPS_OLD)
 """The reasons that make all further scenarios meaningless."""
@@ -153,9 +155,10 @@ class _Hammering:
         self.entered: set[str] = set()
         self._subject, self._effects, self._fresh = subject, effects, fresh
         self._events = [event, resent(event)]
-        self._threads = list_thread_ids()
+        self._workers = Workers()
         self._time = SimulatedTime(self._sleep)
-        self._now = Scenario(subject, self._events, ScenarioClock(self._time, ManualClock().now()))
+        clock = ScenarioClock(self._time, ManualClock().now())
+        self._now = Scenario(subject, self._events, clock, self._workers)
         self._should_run: Callable[[DecoratedCall], bool] = DecoratedCall.should_run.fget  # type: ignore[attr-defined]  # a property
 
     @contextmanager
@@ -181,6 +184,8 @@ class _Hammering:
             patch(mock.patch("threading.excepthook", ended))
             patch(inherit_contexts())
             patch(change_hashes(lambda: self._now.process))
+            patch(self._workers.watch_pools())
+            patch(simulate_waits(lambda: self._now.pauses))
             patch(mock.patch.object(DecoratedCall, "should_run", property(self._begin_call)))
             patch(mock.patch.object(DecoratedCall, "end", self._make_end()))
             yield
@@ -263,11 +268,15 @@ class _Hammering:
         if self._fresh:
             self._fresh()
         self.scenarios += 1
-        known = self._threads if searches else None
         sent = find_sent_time(self._events[steps[0].event_index])
         clock = self._time.begin(sent or ManualClock().now())
         self._now = self._effects.stage = Scenario(
-            subject or self._subject, self._events, clock, known, differences=differences
+            subject or self._subject,
+            self._events,
+            clock,
+            self._workers,
+            contains=searches,
+            differences=differences,
         )
         self._now.run(steps, settle=settle)
         self.entered |= self._now.entered

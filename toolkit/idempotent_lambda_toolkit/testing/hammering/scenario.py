@@ -8,7 +8,6 @@ import copy
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, NoReturn
 
 from idempotent_lambda.clock import Deadline, Millis
@@ -28,6 +27,7 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_invocation,
     current_run,
 )
+from idempotent_lambda_toolkit.testing.hammering.pauses import Pauses
 from idempotent_lambda_toolkit.testing.hammering.responses import (
     has_records,
     list_acknowledged,
@@ -37,7 +37,6 @@ from idempotent_lambda_toolkit.testing.hammering.responses import (
 )
 from idempotent_lambda_toolkit.testing.hammering.simulated_time import (
     ScenarioClock,
-    real_monotonic,
     real_sleep,
 )
 from idempotent_lambda_toolkit.testing.hammering.steps import (
@@ -54,13 +53,15 @@ from idempotent_lambda_toolkit.testing.hammering.store import (
     OutcomeRecorder,
 )
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject
+from idempotent_lambda_toolkit.testing.hammering.waiting import real_join
+from idempotent_lambda_toolkit.testing.hammering.workers import Workers
 from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
-
-PATIENCE_SECONDS = 0.5
-"""Real time for threads of the code under test to reach their side effect or to end."""
 
 DEADLOCK_SECONDS = 2.0
 """Real time after which a second invocation waits for the first, as two processes never do."""
+
+OTHERS_SLEEP_SECONDS = 0.01
+"""Real time that other threads of the code under test sleep at most."""
 
 REDELIVERIES = 4
 
@@ -76,8 +77,8 @@ HOUR_MILLIS = 3600 * 1000
 class Scenario:
     """Deliveries in a row, on one table.
 
-    ``known`` are the threads that existed before all scenarios. If it is given, the side effects of
-    other threads are held back until the code has returned, if it does not wait for these threads.
+    With ``contains``, the side effects of other threads are held back until the code has returned,
+    if it does not wait for these threads.
     ``differences`` are what the code sees differently from delivery to delivery.
 
     Attributes:
@@ -87,6 +88,8 @@ class Scenario:
         entered: the names of the side effects that were tried, also by concurrent invocations.
         exited: whether the code itself ended its process.
         overslept: whether the code slept until its time was over.
+        under_way: the invocations that run.
+        pauses: how their threads pause.
     """
 
     def __init__(
@@ -94,8 +97,9 @@ class Scenario:
         subject: Subject,
         events: Sequence[Event],
         clock: ScenarioClock,
-        known: AbstractSet[int | None] | None = None,
+        workers: Workers,
         *,
+        contains: bool = False,
         differences: Differences = Differences(),  # noqa: B008  # immutable
     ) -> None:
         self.done: list[DoneEffect] = []
@@ -108,10 +112,11 @@ class Scenario:
         self.memory.commit = lambda _: None
         self.owners: dict[str, str] = {}
         self._subject, self._events = subject, events
-        self._known, self._contains, self._differences = known, known is not None, differences
+        self.pauses = Pauses(self, workers, contains=contains)
+        self._differences = differences
         self._deliveries: Counter[int] = Counter()
         self._outstanding: dict[int, set[int]] = {}
-        self._under_way: list[Invocation] = []
+        self.under_way: list[Invocation] = []
         self._lock = threading.Lock()
         store = FaultyStore(self)
         observer: Any = OutcomeRecorder(self)
@@ -149,16 +154,20 @@ class Scenario:
     @property
     def process(self) -> object:
         """What `hash` depends on; None if each delivery comes to the same process."""
-        return len(self.invocations) if self._under_way and self._differences.process else None
+        return len(self.invocations) if self.under_way and self._differences.process else None
 
     @property
     def is_settled(self) -> bool:
         """Whether everything is acknowledged."""
         return not any(self._outstanding.values())
 
-    def counts(self) -> Counter[Identity]:
-        """Count the side effects; of several with one token, the receiver does only the first."""
-        return count_effects(self.done)
+    def counts(self, invocation: Invocation | None = None) -> Counter[Identity]:
+        """Count the side effects; of several with one token, the receiver does only the first.
+
+        Args:
+            invocation: the only one whose side effects count; None for all.
+        """
+        return count_effects(each for each in self.done if invocation in (None, each.invocation))
 
     @property
     def identities_with_tokens(self) -> set[Identity]:
@@ -198,10 +207,9 @@ class Scenario:
         """Invoke the function; return the positions that it acknowledges."""
         invocation.thread = threading.get_ident()
         number = f"request-{len(self.invocations)}"
-        before = list_thread_ids()
         token = current_invocation.set(invocation)
         outer = current_run.set(None)
-        self._under_way.append(invocation)
+        self.under_way.append(invocation)
         try:
             if self._subject.handler:
                 context = Context(invocation.deadline, number)
@@ -217,11 +225,11 @@ class Scenario:
             invocation.error = error
             return set()
         finally:
-            self._under_way.remove(invocation)
+            self.under_way.remove(invocation)
             current_invocation.reset(token)
             current_run.reset(outer)
             if self._subject.handler:
-                self._await_others(invocation, before)
+                self._await_others(invocation)
         acknowledged = list_acknowledged(event, response) if invocation.alive else set()
         taken = self._subject.handler and len(acknowledged) == max(1, len(list_records(event)))
         invocation.unread = taken and names_failures(event, response)
@@ -232,7 +240,7 @@ class Scenario:
         invocation = current_invocation.get()
         run = ClaimedRun(self.owners[message.owner])
         invocation.runs.append(run)
-        before, outer = list_thread_ids(), current_run.set(run)
+        outer = current_run.set(run)
         try:
             return self._subject.function(message, **more)
         except SystemExit as error:
@@ -241,31 +249,28 @@ class Scenario:
         finally:
             current_run.reset(outer)
             invocation.end_run(run.key)
-            self._await_others(invocation, before)
+            self._await_others(invocation)
 
     def _note_exit(self, error: BaseException) -> None:
         self.exited |= isinstance(error, SystemExit) and not isinstance(error, InjectedExit)
 
-    def _await_others(self, invocation: Invocation, before: AbstractSet[int | None]) -> None:
+    def _await_others(self, invocation: Invocation) -> None:
         """Let threads that the code has left behind reach their side effects."""
-        known = before if self._known is None else self._known
-        ends = real_monotonic() + PATIENCE_SECONDS
-        while invocation.alive and not any(each.late for each in self.done):
-            if list_thread_ids() <= known or real_monotonic() > ends:
-                return
-            real_sleep(0.001)
+        self.pauses.await_others(invocation, lambda: any(each.late for each in self.done))
 
     def _deliver_concurrently(self, invocation: Invocation) -> None:
         """Deliver the same event to another invocation, while this one is in a side effect."""
         step = DeliveryStep(event_index=invocation.step.event_index, at_once=True)
-        known = {*self._under_way}
+        known = {*self.under_way}
         positions = sorted(self._outstanding[step.event_index])
         other = threading.Thread(
             target=lambda: self._deliver(step, positions, concurrent=True), daemon=True
         )
         other.start()
-        other.join(DEADLOCK_SECONDS)
-        for each in [*self._under_way]:
+        self.pauses.deliverers.add(_get_thread_id())
+        real_join(other, DEADLOCK_SECONDS)
+        self.pauses.deliverers.discard(_get_thread_id())
+        for each in [*self.under_way]:
             each.alive = each.alive and each in known
 
     # Effects
@@ -275,19 +280,18 @@ class Scenario:
         found = current_invocation.get(None)
         if found is not None:
             return found
-        return next(reversed(self._under_way or self.invocations), None)
+        return next(reversed(self.under_way or self.invocations), None)
 
     def enter(self, call: Call, failure: Exception, lost_answer: Exception) -> Callable[[], None]:
         """See `Stage.enter`."""
         invocation = self.current()
-        if invocation is None or (not self._under_way and invocation.thread == _get_thread_id()):
+        if invocation is None or (not self.under_way and invocation.thread == _get_thread_id()):
             return lambda: None  # the test itself did it
         foreign = invocation.thread != _get_thread_id()
         run = self._find_run(invocation, foreign=foreign)
         if foreign:
-            self._hold(run)
+            self.pauses.hold(run)
         identity = Identity(call.name, run.key if run else None)
-        late = run is not None and run.returned.is_set()
         with self._lock:
             at = len(invocation.names)
             invocation.names.append(call.name)
@@ -302,8 +306,13 @@ class Scenario:
         if hit:
             invocation.faulted = call.name
         invocation.reject(identity, failure, lost_answer, hit=hit)
+        if hit and foreign and step.fault_point is FaultPoint.SLOW:
+            # The code may give up waiting for the other thread, which goes on.
+            self.pauses.hold_slow(invocation, run, self._get_slowness(invocation))
+            hit = False
         if hit and not step.after:
             self._inject_fault(invocation)
+        late = run is not None and run.returned.is_set()
 
         def leave() -> None:
             self.check_alive(invocation)
@@ -346,24 +355,38 @@ class Scenario:
         if invocation is not None and not (invocation.alive and invocation.deadline.remaining()):
             self._kill(invocation)
 
-    def sleep(self, seconds: float) -> None:
-        """Replace `time.sleep`: move the clock at once."""
+    def find_main_invocation(self) -> Invocation | None:
+        """Return the invocation whose main thread calls this; None for any other thread."""
         invocation = self.current()
-        if not self._under_way or invocation is None or invocation.thread != _get_thread_id():
-            if invocation is not None and self._under_way:
-                self._hold(invocation.runs[-1] if invocation.runs else invocation.last)
-            return real_sleep(seconds if self._known is None else min(seconds, 0.01))
-        duration = Millis(round(seconds * 1000))
-        if duration >= invocation.deadline.remaining():
-            self.overslept = True
-            self.clock.advance(invocation.deadline.remaining())
-            self._kill(invocation)
-        return self.clock.advance(duration)
+        is_main = invocation in self.under_way and invocation.thread == _get_thread_id()
+        return invocation if is_main else None
 
-    def _hold(self, run: ClaimedRun | None) -> None:
-        """Hold another thread until its run has returned, unless the run waits for it."""
-        if self._contains and run is not None and not run.returned.wait(PATIENCE_SECONDS):
-            self._contains = False
+    def list_main_threads(self) -> set[int]:
+        """Return the main threads of the invocations that run."""
+        return {each.thread for each in self.under_way}
+
+    def sleep(self, seconds: float) -> None:
+        """Replace `time.sleep`."""
+        if self.pauses.is_waiting_thread():
+            return self.pauses.sleep(seconds)
+        if self.under_way and (invocation := self.current()) is not None:
+            self.pauses.hold(invocation.runs[-1] if invocation.runs else invocation.last)
+            return real_sleep(min(seconds, OTHERS_SLEEP_SECONDS))
+        return real_sleep(seconds)
+
+    def oversleep(self, invocation: Invocation) -> NoReturn:
+        """End an invocation that sleeps or waits for longer than its remaining time.
+
+        Raises:
+            Killed: the invocation is over.
+        """
+        self.overslept = True
+        self.clock.advance(invocation.deadline.remaining())
+        self._kill(invocation)
+
+    @staticmethod
+    def _get_slowness(invocation: Invocation) -> Millis:
+        return Millis(max(0, invocation.deadline.remaining() - SLOW_MILLIS))
 
     def _inject_fault(self, invocation: Invocation) -> None:
         remaining = invocation.deadline.remaining()
@@ -371,7 +394,7 @@ class Scenario:
             case FaultPoint.EXITS:
                 raise InjectedExit(1)
             case FaultPoint.SLOW:
-                self.clock.advance(Millis(max(0, remaining - SLOW_MILLIS)))
+                self.clock.advance(self._get_slowness(invocation))
             case FaultPoint.TIMES_OUT:
                 self.clock.advance(remaining)
                 self._kill(invocation)
@@ -398,8 +421,3 @@ def count_effects(done: Iterable[DoneEffect]) -> Counter[Identity]:
 
 def _get_thread_id() -> int:
     return threading.get_ident()
-
-
-def list_thread_ids() -> set[int | None]:
-    """Return the ids of all threads."""
-    return {each.ident for each in threading.enumerate()}

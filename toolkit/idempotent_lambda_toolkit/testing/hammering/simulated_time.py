@@ -32,6 +32,7 @@ _KEEP_REAL_TIME = (
     "idempotent_lambda_toolkit",
     "pluggy",
     "pytest",
+    "subprocess",
     "time_machine",
     "xdist",
 )
@@ -119,6 +120,10 @@ class ScenarioClock(ManualClock):
         super().advance(duration)
         self._simulated.advance(duration)
 
+    def follow(self, duration: Millis) -> None:
+        """Move only the clock of the package, because this time has really passed."""
+        super().advance(duration)
+
 
 def _get_ahead() -> int:
     """Return by how many nanoseconds the simulated time is ahead."""
@@ -126,7 +131,9 @@ def _get_ahead() -> int:
 
 
 def _sleep(seconds: float, /) -> None:
-    (_running[-1].sleep if _running else real_sleep)(seconds)
+    # A child process needs real time.
+    child = sys._getframe(1).f_globals.get("__name__") == "subprocess"  # noqa: SLF001
+    (_running[-1].sleep if _running and not child else real_sleep)(seconds)
 
 
 def _monotonic() -> float:
