@@ -11,6 +11,7 @@ from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
+from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
@@ -222,7 +223,12 @@ class Judge:
         position = len(taken) + sum(step.concurrent for step in steps), faults
         known = self.found.get((reason, effect))
         if known is None or position < known[0]:
-            finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
+            moments = scenario.trace.list_moments()
+            least = sum(times for one, times in self._expected.items() if one.name == effect)
+            story, shown = write_story(moments, Problem(reason, effect, text, least, more))
+            finding = Finding(
+                reason=reason, effect=effect, text=text, steps=taken, story=story, timeline=shown
+            )
             self.found[reason, effect] = position, finding
 
 

@@ -1,8 +1,9 @@
 """The result of `hammer`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.trace import Moment
 from idempotent_lambda_toolkit.testing.hammering.wording import count
 
 
@@ -14,20 +15,21 @@ class Finding:
         reason: the name of the problem.
         effect: the name of the side effect that shows it; None if no side effect shows it.
         text: the observation and its circumstances.
-        steps: the shortest reproduction that was found.
+        steps: the shortest reproduction that was found, in short.
+        story: the same, in sentences. The last one says what is wrong.
+        timeline: what happened in it, for a picture.
     """
 
     reason: Reason
     effect: str | None
     text: str
     steps: tuple[str, ...]
+    story: tuple[str, ...] = ()
+    timeline: tuple[Moment, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
-        return (
-            f"{self.reason}: {self.text}\n"
-            f"  shortest reproduction: {'; '.join(self.steps)}\n"
-            f"  fix: {self.reason.fix}"
-        )
+        story = [f"  {number}. {sentence}" for number, sentence in enumerate(self.story, 1)]
+        return "\n".join([f"{self.reason}: {self.text}", *story, f"  fix: {self.reason.fix}"])
 
 
 @dataclass(frozen=True, kw_only=True)
