@@ -224,6 +224,7 @@ class Judge:
         known = self.found.get((reason, effect))
         if known is None or position < known[0]:
             moments = scenario.trace.list_moments()
+            text = scenario.trace.name_ids(text)
             least = sum(times for one, times in self._expected.items() if one.name == effect)
             story, shown = write_story(moments, Problem(reason, effect, text, least, more))
             finding = Finding(

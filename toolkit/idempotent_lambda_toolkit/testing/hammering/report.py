@@ -1,6 +1,7 @@
 """The result of `hammer`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.trace import Moment
@@ -62,6 +63,25 @@ class Report:
         __tracebackhide__ = True
         if not self.passed:
             raise AssertionError(str(self))
+
+    def to_html(self) -> str:
+        """Return the report as a page with the timeline of each finding.
+
+        The page is complete in itself: it needs no script and no network.
+        """
+        from idempotent_lambda_toolkit.testing.hammering import page  # noqa: PLC0415  # it reads this
+
+        return page.build_page([page.Entry("", self)])
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the page of `to_html` to a file, and make its folder if it is missing.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.to_html(), encoding="utf-8")
 
     def __str__(self) -> str:
         effects = ", ".join(self.effects) or "none"

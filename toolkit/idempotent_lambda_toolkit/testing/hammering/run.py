@@ -26,6 +26,9 @@ from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describ
 NEVER_MILLIS = 10**12
 """Some thirty years."""
 
+listeners: list[Callable[[Report], None]] = []
+"""Called with every report."""
+
 
 def hammer(
     function: Callable[..., Any],
@@ -74,12 +77,15 @@ def hammer(
         effects.stage, effects.calls[:] = stage, calls
     name = getattr(function, "__qualname__", type(function).__name__)
     findings = sorted(work.judge.found.values(), key=lambda each: each[0])
-    return Report(
+    report = Report(
         subject=f"{getattr(function, '__module__', '')}.{name}".lstrip("."),
         effects=tuple(dict.fromkeys(work.judge.names)),
         scenarios=work.scenarios,
         findings=tuple(finding for _, finding in findings),
     )
+    for listener in listeners:
+        listener(report)
+    return report
 
 
 def _is_resendable(event: Event) -> bool:

@@ -32,9 +32,10 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
 )
 
 _CHANGING_ID = re.compile(
-    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[\w+/=.-]*\d)[\w+/=.-]{32,}|\d{13,}"
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?<![\w-])(?:[0-9a-fA-F]{24,}|(?=[A-Za-z_-]*\d)[\w-]{40,}|1[6-9]\d{8,}(?:\.\d+)?)(?![\w-])"
 )
-"""What looks like an id of one message or one run: it may differ from run to run."""
+"""What looks like an id of one message or one run, or like the time: it differs between runs."""
 
 _LONGEST_KEY = 200
 
@@ -109,18 +110,19 @@ class Trace:
         self._moments: list[Moment] = []
         self._numbers: dict[Invocation, int] = {}
         self._tokens: dict[tuple[str, str], int] = {}
+        self._ids: dict[str, str] = {}
         self._seen: set[int] = set()
         self._lock = threading.Lock()
 
     def list_moments(self) -> tuple[Moment, ...]:
-        """Return what happened, without ids that differ from run to run."""
-        names: dict[str, str] = {}
+        """Return what happened, with `name_ids` in its keys."""
+        return tuple(each._replace(key=self.name_ids(each.key)) for each in self._moments)
 
-        def rename(found: re.Match[str]) -> str:
-            return names.setdefault(found[0], f"id-{len(names) + 1}")
-
-        return tuple(
-            each._replace(key=_CHANGING_ID.sub(rename, each.key)) for each in self._moments
+    def name_ids(self, text: str) -> str:
+        """Replace ids that differ from run to run by ``id-1``, ``id-2`` and so on."""
+        names = self._ids
+        return _CHANGING_ID.sub(
+            lambda found: names.setdefault(found[0], f"id-{len(names) + 1}"), text
         )
 
     def note(
@@ -130,6 +132,7 @@ class Trace:
         name: str = "",
         key: str = "",
         detail: str = "",
+        *,
         number: int = 0,
     ) -> None:
         """Note what happened; see `Moment`."""
@@ -172,7 +175,9 @@ class Trace:
         if token is not None:
             number = self._tokens.setdefault((identity.name, token), len(self._tokens) + 1)
         detail = "late" if late else ""
-        self.note(invocation, kind, identity.name, describe_key(identity.key), detail, number)
+        self.note(
+            invocation, kind, identity.name, describe_key(identity.key), detail, number=number
+        )
 
     def note_fault(self, invocation: Invocation) -> None:
         """Note the fault that comes now; `end` notes a timeout, when the time is over."""
