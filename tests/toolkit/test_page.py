@@ -187,7 +187,7 @@ def test_nothing_overlaps_or_is_cut_off(report: Report) -> None:
         assert min(below - above for above, below in pairwise(heights)) >= 16
         assert max(heights) < height
         for text in labels:
-            width = 7 if text.get("class", "").startswith("label") else 6
+            width = 8 if text.get("class", "").startswith("label") else 6
             assert int(text.get("x", "0")) + width * len(text.text or "") <= WIDTH
         titles = " ".join(title.text or "" for title in root.findall(".//title", space))
         assert all(moment.key in titles for moment in finding.timeline)

@@ -13,6 +13,7 @@ from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
+from idempotent_lambda_toolkit.testing.hammering.trace import describe_key
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
     describe_delivery,
@@ -225,8 +226,12 @@ class Judge:
         if known is None or position < known[0]:
             moments = scenario.trace.list_moments()
             text = scenario.trace.name_ids(text)
-            least = sum(times for one, times in self._expected.items() if one.name == effect)
-            story, shown = write_story(moments, Problem(reason, effect, text, least, more))
+            expected = {
+                scenario.trace.name_ids(describe_key(one.key)): times
+                for one, times in self._expected.items()
+                if one.name == effect
+            }
+            story, shown = write_story(moments, Problem(reason, effect, text, expected, more))
             finding = Finding(
                 reason=reason, effect=effect, text=text, steps=taken, story=story, timeline=shown
             )

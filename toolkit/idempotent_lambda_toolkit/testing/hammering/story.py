@@ -1,7 +1,7 @@
 """The story of a finding: the moments of a trace as sentences."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
@@ -24,26 +24,32 @@ class Problem(NamedTuple):
 
     Attributes:
         text: the observation.
-        least: how often the side effect happens without a fault; 0 if that is not known.
+        expected: how often the side effect happens without a fault, by key; empty if unknown.
         more: the last steps, which the trace does not have.
     """
 
     reason: Reason
     effect: str | None
     text: str
-    least: int
+    expected: Mapping[str, int]
     more: Sequence[str] = ()
+
+    @property
+    def least(self) -> int:
+        """How often the side effect happens without a fault; 0 if that is not known."""
+        return sum(self.expected.values())
 
 
 def write_story(
     moments: Sequence[Moment], problem: Problem
 ) -> tuple[tuple[str, ...], tuple[Moment, ...]]:
-    """Return the sentences, and the moments up to the one that shows the problem."""
+    """Return the sentences, and the moments that explain it, up to the one that shows it."""
     repeated = _find_repetition(moments, problem)
     shown = tuple(moments if repeated is None else moments[: repeated + 1])
+    kept = tuple(_leave_out_others(shown, problem))
     # The last sentence is about the repetition itself.
-    earlier = shown if repeated is None else _leave_out_last(shown)
-    sentences = [*_write_sentences(_leave_out_others(earlier, problem))]
+    earlier = kept if repeated is None else _leave_out_last(kept)
+    sentences = [*_write_sentences(earlier)]
     if problem.more:
         sentences.append("The same process gets it again, with an empty table.")
     verdict = (
@@ -51,7 +57,7 @@ def write_story(
         if repeated is None
         else _say_what_repeats(shown, problem)
     )
-    return (*sentences, verdict), shown
+    return (*sentences, verdict), kept
 
 
 def count_done(moments: Iterable[Moment]) -> int:
@@ -63,14 +69,23 @@ def count_done(moments: Iterable[Moment]) -> int:
 
 def _find_repetition(moments: Sequence[Moment], problem: Problem) -> int | None:
     """Return the place of the moment in which the side effect happens once too often."""
-    if not problem.least:
-        return None
-    for place, moment in enumerate(moments):
+    for place, moment in enumerate(moments if problem.expected else ()):
         if moment.kind is Kind.DONE and moment.name == problem.effect:
-            done = (each for each in moments[: place + 1] if each.name == problem.effect)
-            if count_done(done) > problem.least:
+            times, least = _count_until(moments[: place + 1], problem)
+            if times > least:
                 return place
     return None
+
+
+def _count_until(moments: Sequence[Moment], problem: Problem) -> tuple[int, int]:
+    """Return how often the last side effect was done and should be: by key, if that is known."""
+    last = moments[-1]
+    done = [moment for moment in moments if moment.name == last.name]
+    if last.key in problem.expected:
+        same = [moment for moment in done if moment.key == last.key]
+        if count_done(same) > problem.expected[last.key]:
+            return count_done(same), problem.expected[last.key]
+    return count_done(done), problem.least
 
 
 def _leave_out_last(moments: Sequence[Moment]) -> Sequence[Moment]:
@@ -85,9 +100,20 @@ def _leave_out_others(moments: Sequence[Moment], problem: Problem) -> Sequence[M
     """Leave out side effects that explain nothing, if there are many."""
     if sum(moment.kind is Kind.DONE for moment in moments) <= _MOST_EFFECTS:
         return moments
-    faulted = {moment.name for moment in moments if moment.kind not in (Kind.BEGUN, Kind.DONE)}
-    kept = {problem.effect, *faulted}
-    return [each for each in moments if each.name in kept]
+    unfinished = {
+        (moment.name, moment.key)
+        for moment, following in pairwise(moments)
+        if moment.kind is Kind.BEGUN and following.kind is not Kind.DONE
+    }
+    names = {problem.effect} | {name for name, _ in unfinished}
+    keys = {key for _, key in unfinished} or {moment.key for moment in moments}
+    keys |= {moments[-1].key}
+    return [
+        moment
+        for moment in moments
+        if moment.kind not in (Kind.BEGUN, Kind.DONE)
+        or (moment.name in names and moment.key in keys)
+    ]
 
 
 def _write_sentences(moments: Sequence[Moment]) -> Iterator[str]:
@@ -248,15 +274,15 @@ _PARTS = {**dict.fromkeys(_BEGINNING, "beginning"), **dict.fromkeys(_END, "end")
 
 def _say_what_repeats(moments: Sequence[Moment], problem: Problem) -> str:
     """Write the last sentence about a side effect that happens too often."""
-    last = moments[-1]
-    done = [each for each in moments if (each.kind, each.name) == (last.kind, last.name)]
-    instead = f"{_say_times(count_done(done))} instead of {_say_times(problem.least)}"
-    if last.key not in {moment.key for moment in done[:-1]}:
+    *earlier, last = moments
+    times, least = _count_until(moments, problem)
+    known = {each.key for each in earlier if (each.kind, each.name) == (last.kind, last.name)}
+    if last.key not in known:
         what = f"is done for {last.key}, another key" if last.key else "is done without a claim"
     else:
         where = f" for {last.key}" if last.key else ", without a claim"
         what = f"is done again{where}{', with another token' if last.number else ''}"
-    return f"`{last.name}` {what}: {instead}."
+    return f"`{last.name}` {what}: {_say_times(times)} instead of {_say_times(least)}."
 
 
 def _say_what_is_missing(moments: Sequence[Moment], problem: Problem) -> str:

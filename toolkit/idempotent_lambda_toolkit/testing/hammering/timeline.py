@@ -1,7 +1,8 @@
 """The timeline of a finding, as SVG: time runs downwards, and each moment is a row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from idempotent_lambda_toolkit.testing.hammering.markup import cut, escape
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
@@ -11,7 +12,8 @@ WIDTH = 440
 _FIRST_LANE, _LANE, _TEXT = 66, 38, 24
 _HEAD, _ROW, _LINE, _GAP = 30, 26, 16, 30
 _MOST_RECORDS = 3
-_CHARACTER = 7.0, 6.0
+_LONGEST_NAME = 18
+_CHARACTER = 8.3, 6.6
 """The width of a character of a label and of its detail."""
 
 STYLE = """
@@ -75,10 +77,21 @@ class _Picture:
     """The rows, lanes and shapes of a picture."""
 
     rows: list[Row] = field(default_factory=list)
-    gaps: list[tuple[int, str]] = field(default_factory=list)
+    gaps: list[tuple[int, str, str]] = field(default_factory=list)
     lanes: dict[int, str] = field(default_factory=dict)
     records: list[str] = field(default_factory=list)
     height: int = _HEAD
+
+    def add_row(self, moment: Moment) -> None:
+        """Add a moment below the others."""
+        label, detail = _name_row(moment)
+        self.rows.append(Row(moment=moment, label=label, detail=detail, top=self.height))
+        self.height += self.rows[-1].height
+
+    def add_gap(self, time: str, note: str = "") -> None:
+        """Add time that passes, with what happens meanwhile."""
+        self.gaps.append((self.height, time, note))
+        self.height += _GAP
 
     def find_lane(self, moment: Moment) -> int:
         """Return the middle of the lane of an invocation."""
@@ -133,40 +146,65 @@ def draw_timeline(finding: Finding, *, prefix: str = "t", alone: bool = False) -
 
 def _lay_out(finding: Finding) -> _Picture:
     """Give every moment that is worth it a row, and every invocation and record a lane."""
-    picture = _Picture()
+    picture = _Picture(records=_choose_records(finding.timeline))
     now = 0.0
-    for moment in _choose_moments(finding.timeline):
-        if moment.kind is Kind.DELIVERED:
-            later = "again" if picture.lanes else "first"
-            picture.lanes[moment.invocation] = "overlap" if moment.detail == "overlap" else later
-        if moment.seconds > now:
-            picture.gaps.append((picture.height, _say_duration(moment.seconds - now)))
-            picture.height += _GAP
+    for moments, repetitions in _group(_choose_moments(finding.timeline, picture.records)):
+        for moment in moments:
+            if moment.kind is Kind.DELIVERED:
+                later = "again" if picture.lanes else "first"
+                overlaps = moment.detail == "overlap"
+                picture.lanes[moment.invocation] = "overlap" if overlaps else later
+            if moment.seconds > now:
+                picture.add_gap(f"+ {_say_duration(moment.seconds - now)}")
             now = moment.seconds
-        label, detail = _name_row(moment)
-        row = Row(moment=moment, label=label, detail=detail, top=picture.height)
-        picture.rows.append(row)
-        picture.height += row.height
-    keys = [row.moment.key for row in picture.rows if row.moment.kind in _OF_RECORD]
-    # The last one shows the problem.
-    kept = list(dict.fromkeys((*keys[-1:], *keys)))[:_MOST_RECORDS]
-    picture.records = [key for key in dict.fromkeys(keys) if key in kept]
+            picture.add_row(moment)
+        if repetitions:
+            ends = repetitions[-1][-1].seconds
+            times = "once" if len(repetitions) == 1 else f"{len(repetitions)} times"
+            picture.add_gap(f"+ {_say_duration(ends - now)}", f"the same {times} more")
+            now = ends
     return picture
 
 
-def _choose_moments(moments: Sequence[Moment]) -> Iterator[Moment]:
-    """Leave out what the moment before or after says as well."""
+def _choose_records(moments: Sequence[Moment]) -> list[str]:
+    """Return the keys that get a lane, in the order of their claims."""
+    keys = [moment.key for moment in moments if moment.kind in _OF_RECORD]
+    effects = [moment.key for moment in moments if moment.name and moment.key in keys]
+    # The last one shows the problem.
+    kept = list(dict.fromkeys((*keys[-1:], *effects, *keys)))[:_MOST_RECORDS]
+    return [key for key in dict.fromkeys(keys) if key in kept]
+
+
+def _choose_moments(moments: Sequence[Moment], records: Sequence[str]) -> Iterator[Moment]:
+    """Leave out records without a lane, and what the moment before or after says as well."""
     last: dict[int, Kind] = {}
     for moment, following in zip(moments, (*moments[1:], None), strict=True):
         during = following is not None and following.invocation != moment.invocation
         returned = last.get(moment.invocation) is Kind.RETURNED
         last[moment.invocation] = moment.kind
-        if (
-            moment.kind not in (Kind.BEGUN, Kind.COMES_BACK, Kind.RETURNED)
-            or (moment.kind is Kind.BEGUN and during)
-            or (moment.kind is Kind.COMES_BACK and returned)
-        ):
+        match moment.kind:
+            case Kind.BEGUN:
+                shows = during
+            case Kind.COMES_BACK:
+                shows = returned
+            case Kind.RETURNED:
+                shows = False
+            case _:
+                shows = moment.kind not in _OF_RECORD or moment.key in records
+        if shows:
             yield moment
+
+
+def _group(moments: Iterable[Moment]) -> list[tuple[list[Moment], list[list[Moment]]]]:
+    """Return the moments by invocation, each with the next invocations that go the same way."""
+    groups: list[tuple[list[Moment], list[list[Moment]]]] = []
+    for _, group in groupby(moments, key=lambda moment: moment.invocation):
+        found = list(group)
+        if groups and [*map(_name_row, groups[-1][0])] == [*map(_name_row, found)]:
+            groups[-1][1].append(found)
+        else:
+            groups.append((found, []))
+    return groups
 
 
 def _name_row(moment: Moment) -> tuple[str, str]:
@@ -181,7 +219,8 @@ def _name_row(moment: Moment) -> tuple[str, str]:
     label, detail = _LABELS.get(moment.kind, (str(moment.kind), "{key}"))
     if moment.kind is Kind.DONE and not moment.key:
         detail = "without a claim"
-    values = moment._asdict() | {"place": f"{moment.detail} {moment.name}" if moment.name else ""}
+    name = cut(moment.name, _LONGEST_NAME)
+    values = moment._asdict() | {"name": name, "place": f"{moment.detail} {name}" if name else ""}
     token = f", token {moment.number}" if moment.kind is Kind.DONE and moment.number else ""
     return label.format(**values).strip(), f"{detail.format(**values)}{token}"
 
@@ -261,10 +300,13 @@ _LANES = {
 def _draw_gaps(picture: _Picture) -> Iterator[str]:
     """Draw where time passes."""
     yield f'<text class="time" x="46" y="{_HEAD + 17}">0 s</text>'
-    for top, text in picture.gaps:
+    for top, time, note in picture.gaps:
         middle = top + _GAP // 2
-        yield f'<path class="gap" d="M52 {middle}H{WIDTH - 8}"/>'
-        yield f'<text class="time" x="46" y="{middle + 4}">+ {text}</text>'
+        end = picture.text_begin - 6 if note else WIDTH - 8
+        yield f'<path class="gap" d="M52 {middle}H{end}"/>'
+        yield f'<text class="time" x="46" y="{middle + 4}">{time}</text>'
+        if note:
+            yield f'<text class="small" x="{picture.text_begin}" y="{middle + 4}">{note}</text>'
 
 
 def _draw_runs(picture: _Picture, bottom: int) -> Iterator[str]:
@@ -316,7 +358,7 @@ def _draw_bar(name: str, middle: int, top: int, bottom: int) -> str:
 def _draw_row(picture: _Picture, row: Row) -> Iterator[str]:
     """Draw the mark and the texts of a moment."""
     moment, lane = row.moment, picture.find_lane(row.moment)
-    full = f"{row.label} {row.detail}".strip()
+    full = " ".join(filter(None, (row.label, moment.name, row.detail)))
     yield f"<g><title>{escape(full)}</title>"
     if moment.kind in _OF_RECORD and moment.key in picture.records:
         record = picture.find_record(moment.key)
