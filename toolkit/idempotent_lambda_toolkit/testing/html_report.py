@@ -104,7 +104,12 @@ class HtmlReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the page."""
+        """Write the page in the main process, if tests could run."""
+        if not self._is_worker and not session.config.option.collectonly:
+            self.write()
+
+    def write(self) -> None:
+        """Write the page; keep the problem if that fails."""
         from idempotent_lambda_toolkit.testing.hammering.page import (  # noqa: PLC0415
             Entry,
             build_page,
@@ -113,8 +118,6 @@ class HtmlReport:
             load_report,
         )
 
-        if self._is_worker or session.config.option.collectonly:
-            return
         entries = [
             Entry(name, load_report(text))
             for name, (_, texts) in sorted(self._texts.items(), key=lambda found: found[1][0])
