@@ -21,7 +21,7 @@ def draw() -> str:
         )
     finally:
         example.charge = real
-    return f"{draw_timeline(report.findings[0], alone=True)}\n"
+    return f"{draw_timeline(report.findings[0], is_file=True)}\n"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import re
 
 from idempotent_lambda_toolkit.testing import Report
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}|\d{13,}|[0-9a-fA-F]{24,}|0x[0-9a-f]+")
 PLACEHOLDER = re.compile(r"[{}]|``|\bNone\b|<\w+>|  ")

@@ -58,16 +58,12 @@ SIZE = 1100, 1500
 assert PRELOADED
 
 
-def run(
-    pytester: pytest.Pytester, *options: str, plugins: tuple[str, ...] = ()
-) -> pytest.RunResult:
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     """Run the tests in this process."""
     pytester.makepyfile(orders=EFFECT, test_orders=TESTS)
     pytester.syspathinsert()
-    loaded = [part for name in (PLUGIN, *plugins) for part in ("-p", name)]
-    return pytester.runpytest_inprocess(
-        *loaded, "-p", "no:xdist", "-p", "no:hypothesispytest", *options
-    )
+    disabled = ("-p", "no:xdist", "-p", "no:hypothesispytest")
+    return pytester.runpytest_inprocess("-p", PLUGIN, *disabled, *options)
 
 
 def list_tests(page: Path) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ import pytest
 
 from idempotent_lambda_toolkit.testing import Effects, Report, events, hammer
 from idempotent_lambda_toolkit.testing.hammering.page import Entry, build_page
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind
 from idempotent_lambda_toolkit.testing.hammering.timeline import COLORS, WIDTH, draw_timeline
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind
 from idempotent_lambda_toolkit.testing.hammering.transfer import dump_report, load_report
 from tests.toolkit.draw_timeline import PICTURE, draw
 

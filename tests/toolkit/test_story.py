@@ -9,8 +9,8 @@ import pytest
 
 from idempotent_lambda import idempotent
 from idempotent_lambda_toolkit.testing import Effects, Finding, Reason, events, hammer
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment, describe_key
 from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind, Moment, describe_key
 
 from .stories import check_stories
 
@@ -193,9 +193,9 @@ def test_every_kind_has_words() -> None:
     problem = Problem(Reason.SWALLOWED, "charge", "text", {"ORDER-1": 1})
     for kind in {*Kind} - silent - {Kind.DELIVERED}:
         moment = Moment(0, 0, kind, "charge", "ORDER-1", "after")
-        alone, _ = write_story((begin,), problem)
+        short, _ = write_story((begin,), problem)
         story, _ = write_story((begin, moment), problem)
-        assert len(" ".join(story)) > len(" ".join(alone)) + 5, kind
+        assert len(" ".join(story)) > len(" ".join(short)) + 5, kind
 
 
 def test_a_decorated_call_has_its_name_in_the_key() -> None:

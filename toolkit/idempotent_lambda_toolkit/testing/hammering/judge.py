@@ -8,12 +8,12 @@ from idempotent_lambda.errors import IdempotencyError, InvalidResultError, Messa
 from idempotent_lambda.protocol.steps import Outcome
 from idempotent_lambda_toolkit.testing.hammering.invocation import Identity
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.recording import describe_key
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import RESENT, DeliveryStep, FaultPoint
 from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
-from idempotent_lambda_toolkit.testing.hammering.trace import describe_key
 from idempotent_lambda_toolkit.testing.hammering.wording import (
     count,
     describe_delivery,
@@ -224,10 +224,10 @@ class Judge:
         position = len(taken) + sum(step.concurrent for step in steps), faults
         known = self.found.get((reason, effect))
         if known is None or position < known[0]:
-            moments = scenario.trace.list_moments()
-            text = scenario.trace.name_ids(text)
+            moments = scenario.recording.list_moments()
+            text = scenario.recording.name_ids(text)
             expected = {
-                scenario.trace.name_ids(describe_key(one.key)): times
+                scenario.recording.name_ids(describe_key(one.key)): times
                 for one, times in self._expected.items()
                 if one.name == effect
             }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
-from idempotent_lambda_toolkit.testing.hammering.trace import Moment
+from idempotent_lambda_toolkit.testing.hammering.recording import Moment
 from idempotent_lambda_toolkit.testing.hammering.wording import count
 
 

@@ -29,6 +29,7 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     Killed,
     current_invocation,
 )
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, RecordedStore, Recording
 from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
 from idempotent_lambda_toolkit.testing.hammering.steps import (
     SHORT_MILLIS,
@@ -43,7 +44,6 @@ from idempotent_lambda_toolkit.testing.hammering.store import (
     OutcomeRecorder,
 )
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind, Trace, TracedStore
 from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 PATIENCE_SECONDS = 0.5
@@ -73,7 +73,7 @@ class Scenario:
         invocations: the invocations of the deliveries, in order, without the concurrent ones.
         exited: whether the code itself ended its process.
         overslept: whether the code slept until its time was over.
-        trace: what happened, in order.
+        recording: what happened, in order.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Scenario:
         self._outstanding: dict[int, set[int]] = {}
         self._under_way: list[Invocation] = []
         self._lock = threading.Lock()
-        self.trace = Trace(self.clock)
-        store = TracedStore(FaultyStore(self), self.trace, self.current)
+        self.recording = Recording(self.clock)
+        store = RecordedStore(FaultyStore(self), self.recording, self.current)
         observer: Any = OutcomeRecorder(self)
         self.wiring = Wiring(subject.settings, store, self.clock, observer)
         self._consumer = Consumer(
@@ -171,11 +171,11 @@ class Scenario:
             invocation.failing = self.invocations[-1].failing
         if not concurrent:
             self.invocations.append(invocation)
-        self.trace.begin(invocation, event, overlap=concurrent)
+        self.recording.begin(invocation, event, overlap=concurrent)
         done = self._invoke(invocation, event)
         invocation.acknowledged = {positions[each] for each in done}
         self._outstanding[step.event_index] -= invocation.acknowledged
-        self.trace.end(invocation, positions)
+        self.recording.end(invocation, positions)
 
     def _invoke(self, invocation: Invocation, event: Event) -> set[int]:
         """Invoke the function; return the positions that it acknowledges."""
@@ -269,7 +269,7 @@ class Scenario:
             at = len(invocation.names)
             invocation.names.append(call.name)
         self.check_alive(invocation)
-        self.trace.note_effect(invocation, Kind.BEGUN, Identity(call.name, key))
+        self.recording.note_effect(invocation, Kind.BEGUN, Identity(call.name, key))
         step = invocation.step
         hit = step.fault_point is not None and step.at == at
         if step.concurrent and step.at == at:
@@ -283,7 +283,7 @@ class Scenario:
         if Identity(call.name, key) in invocation.failing:
             invocation.faulted = invocation.faulted or call.name
             invocation.failed.add(Identity(call.name, key))
-            self.trace.note_effect(invocation, Kind.FAILED, Identity(call.name, key))
+            self.recording.note_effect(invocation, Kind.FAILED, Identity(call.name, key))
             raise failure.with_traceback(None)
         if hit and not step.after:
             self._inject_fault(invocation)
@@ -292,7 +292,7 @@ class Scenario:
             self.check_alive(invocation)
             with self._lock:
                 self.done.append(DoneEffect(invocation, Identity(call.name, key), call.token, late))
-            self.trace.note_effect(
+            self.recording.note_effect(
                 invocation, Kind.DONE, Identity(call.name, key), call.token, late=late
             )
             if hit and step.after:
@@ -330,7 +330,7 @@ class Scenario:
 
     def _inject_fault(self, invocation: Invocation) -> None:
         remaining = invocation.deadline.remaining()
-        self.trace.note_fault(invocation)
+        self.recording.note_fault(invocation)
         match invocation.step.fault_point:
             case FaultPoint.EXITS:
                 raise InjectedExit(1)

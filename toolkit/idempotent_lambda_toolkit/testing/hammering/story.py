@@ -1,11 +1,11 @@
-"""The story of a finding: the moments of a trace as sentences."""
+"""The story of a finding: the moments of a recording as sentences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind, Moment
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment
 
 _MOST_EFFECTS = 6
 """The number of side effects of a scenario up to which a story names all of them."""
@@ -25,7 +25,7 @@ class Problem(NamedTuple):
     Attributes:
         text: the observation.
         expected: how often the side effect happens without a fault, by key; empty if unknown.
-        more: the last steps, which the trace does not have.
+        more: the last steps, which the recording does not have.
     """
 
     reason: Reason
@@ -145,7 +145,7 @@ def _join_keys(moments: Iterable[Moment]) -> Iterator[tuple[Moment, list[str]]]:
 
 
 class _Words:
-    """Describes the moments of one trace, in order."""
+    """Describes the moments of one recording, in order."""
 
     def __init__(self) -> None:
         self._done: dict[tuple[str, str], int] = {}

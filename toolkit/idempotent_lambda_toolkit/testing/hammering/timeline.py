@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from idempotent_lambda_toolkit.testing.hammering.markup import cut, escape
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind, Moment
 
 WIDTH = 440
 _FIRST_LANE, _LANE, _TEXT = 66, 38, 24
@@ -109,13 +109,13 @@ class _Picture:
         return _FIRST_LANE + _LANE * (lanes - 1) + _TEXT
 
 
-def draw_timeline(finding: Finding, *, prefix: str = "t", alone: bool = False) -> str:
+def draw_timeline(finding: Finding, *, prefix: str = "t", is_file: bool = False) -> str:
     """Draw the timeline of a finding.
 
     Args:
         finding: the finding.
         prefix: the beginning of the ids in the picture.
-        alone: whether the picture is a file, and not a part of a page.
+        is_file: whether the picture is a file, and not a part of a page.
     """
     picture = _lay_out(finding)
     bottom = picture.height
@@ -132,7 +132,7 @@ def draw_timeline(finding: Finding, *, prefix: str = "t", alone: bool = False) -
             begin,
             f'<title id="{prefix}-title">{escape(title)}</title>',
             f'<desc id="{prefix}-story">{escape(" ".join(finding.story))}</desc>',
-            *([style, card] if alone else []),
+            *([style, card] if is_file else []),
             *_draw_heads(picture, bottom),
             *_draw_gaps(picture),
             *_draw_runs(picture, bottom),
@@ -210,10 +210,10 @@ def _group(moments: Iterable[Moment]) -> list[tuple[list[Moment], list[list[Mome
 def _name_row(moment: Moment) -> tuple[str, str]:
     """Return the label and the detail of a moment."""
     if moment.kind is Kind.DELIVERED:
-        what = moment.key or {"other": "another message"}.get(moment.detail, "")
-        how = _DELIVERIES[moment.detail]
+        verb = "delivers again" if moment.detail == "again" else "delivers"
         many = f"{moment.number} records" if moment.number > 1 else ""
-        return f"{moment.name} {how}", ", ".join(filter(None, (what, many)))
+        details = moment.key, _DELIVERIES.get(moment.detail, ""), many
+        return f"{moment.name} {verb}", ", ".join(filter(None, details))
     if moment.kind is Kind.SLOW and not moment.name:
         return f"only {moment.detail} left", ""
     label, detail = _LABELS.get(moment.kind, (str(moment.kind), "{key}"))
@@ -226,11 +226,9 @@ def _name_row(moment: Moment) -> tuple[str, str]:
 
 
 _DELIVERIES = {
-    "first": "delivers",
-    "again": "delivers again",
-    "overlap": "delivers at the same time",
-    "resent": "delivers the producer's retry",
-    "other": "delivers",
+    "overlap": "at the same time",
+    "resent": "the producer's retry",
+    "other": "another message",
 }
 _LABELS = {
     Kind.CLAIMED: ("claimed", "{key}"),

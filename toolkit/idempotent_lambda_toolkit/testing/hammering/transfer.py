@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment
 from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
-from idempotent_lambda_toolkit.testing.hammering.trace import Kind, Moment
 
 
 def dump_report(report: Report) -> str:

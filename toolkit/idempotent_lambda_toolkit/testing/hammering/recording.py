@@ -1,4 +1,4 @@
-"""The trace of a scenario: what happened, in order, as plain values."""
+"""The recording of a scenario: what happened, in order, as plain values."""
 
 import re
 import threading
@@ -102,7 +102,7 @@ _FAULTS = {
 }
 
 
-class Trace:
+class Recording:
     """Collects what happens in a scenario."""
 
     def __init__(self, clock: Clock) -> None:
@@ -155,8 +155,8 @@ class Trace:
         detail = "overlap" if overlap else "first" if first and not self._moments else "again"
         if first and self._moments:
             detail = "resent" if step.event_index == RESENT else "other"
-        alone = f"record {step.only + 1}" if step.only is not None else ""
-        self.note(invocation, Kind.DELIVERED, _name_source(event), alone, detail, number=number)
+        place = f"record {step.only + 1}" if step.only is not None else ""
+        self.note(invocation, Kind.DELIVERED, _name_source(event), place, detail, number=number)
         if step.short:
             left = f"{invocation.deadline.remaining() / 1000:g} s"
             self.note(invocation, Kind.SLOW, "", "", left)
@@ -209,13 +209,13 @@ class Trace:
             self.note(invocation, Kind.COMES_BACK, number=missing)
 
 
-class TracedStore:
+class RecordedStore:
     """A table that notes the answers that it gives."""
 
     def __init__(
-        self, store: ClaimStore, trace: Trace, current: Callable[[], Invocation | None]
+        self, store: ClaimStore, recording: Recording, current: Callable[[], Invocation | None]
     ) -> None:
-        self._store, self._trace, self._current = store, trace, current
+        self._store, self._recording, self._current = store, recording, current
 
     def claim(self, requests: Sequence[ClaimRequest], deadline: Deadline) -> Sequence[ClaimAnswer]:
         """See `ClaimStore.claim`."""
@@ -277,7 +277,7 @@ class TracedStore:
         return self._store.mark(requests, deadline)
 
     def _note(self, request: Request, kind: Kind) -> None:
-        self._trace.note(self._current(), kind, "", describe_key(request.record_id))
+        self._recording.note(self._current(), kind, "", describe_key(request.record_id))
 
 
 def describe_key(record_id: str | None) -> str:
