@@ -46,9 +46,16 @@ class DoneEffect(NamedTuple):
 
 @dataclass(eq=False)
 class ClaimedRun:
-    """A run that holds a claim, from its start to its return."""
+    """A run that holds a claim, from its start to its return.
+
+    Attributes:
+        owner: the owner token of a decorated call; None for a run of a processor.
+        outer: the run that began it; None if it is the outermost.
+    """
 
     key: str
+    owner: str | None = None
+    outer: "ClaimedRun | None" = None
     returned: threading.Event = field(default_factory=threading.Event)
 
 
@@ -114,5 +121,8 @@ class Context:
         """Return the remaining time of the invocation."""
         return self.deadline.remaining()
 
+
+current_run: ContextVar[ClaimedRun | None] = ContextVar("hammered run", default=None)
+"""The run that the calling task or thread works for."""
 
 current_invocation: ContextVar[Invocation] = ContextVar("hammered invocation")

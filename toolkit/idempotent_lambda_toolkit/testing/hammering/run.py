@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from idempotent_lambda.calls.decorated_call import DecoratedCall
 from idempotent_lambda.decorator import Wiring
 from idempotent_lambda.errors import UnsupportedEventError
 from idempotent_lambda.settings import UNWRAP_CHOICES
@@ -13,6 +14,7 @@ from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
 from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
+from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
@@ -124,6 +126,7 @@ class _Hammering:
         self._events = [event, resent(event)]
         self._threads = list_thread_ids()
         self._now = Scenario(subject, self._events)
+        self._should_run: Callable[[DecoratedCall], bool] = DecoratedCall.should_run.fget  # type: ignore[attr-defined]  # a property
 
     @contextmanager
     def apply_patches(self) -> Iterator[None]:
@@ -145,7 +148,26 @@ class _Hammering:
                 )
             )
             patch(mock.patch("threading.excepthook", ended))
+            patch(inherit_contexts())
+            patch(mock.patch.object(DecoratedCall, "should_run", property(self._begin_call)))
+            patch(mock.patch.object(DecoratedCall, "end", self._make_end()))
             yield
+
+    def _begin_call(self, call: DecoratedCall) -> bool:
+        """Answer `DecoratedCall.should_run`, which is asked in the task that runs the function."""
+        if should_run := self._should_run(call):
+            self._now.begin_call(call._owner)  # noqa: SLF001  # the package has no other place
+        return should_run
+
+    def _make_end(self) -> Callable[[DecoratedCall], object]:
+        """Make the method that replaces `DecoratedCall.end`."""
+        end = DecoratedCall.end
+
+        def end_call(call: DecoratedCall) -> object:
+            self._now.end_call(call._owner)  # noqa: SLF001  # as above
+            return end(call)
+
+        return end_call
 
     def _wiring(self) -> Wiring:
         """Return the wiring of the current scenario."""

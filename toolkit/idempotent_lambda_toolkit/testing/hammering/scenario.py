@@ -28,6 +28,7 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     Invocation,
     Killed,
     current_invocation,
+    current_run,
 )
 from idempotent_lambda_toolkit.testing.hammering.recording import Kind, RecordedStore, Recording
 from idempotent_lambda_toolkit.testing.hammering.responses import has_records, list_acknowledged
@@ -183,6 +184,7 @@ class Scenario:
         number = f"request-{len(self.invocations)}"
         before = list_thread_ids()
         token = current_invocation.set(invocation)
+        outer = current_run.set(None)
         self._under_way.append(invocation)
         try:
             if self._subject.handler:
@@ -200,6 +202,7 @@ class Scenario:
         finally:
             self._under_way.remove(invocation)
             current_invocation.reset(token)
+            current_run.reset(outer)
             if self._subject.handler:
                 self._await_others(invocation, before)
         return list_acknowledged(event, response) if invocation.alive else set()
@@ -209,13 +212,14 @@ class Scenario:
         invocation = current_invocation.get()
         run = ClaimedRun(self.owners[message.owner])
         invocation.runs.append(run)
-        before = list_thread_ids()
+        before, outer = list_thread_ids(), current_run.set(run)
         try:
             return self._subject.function(message, **more)
         except SystemExit as error:
             self._note_exit(error)
             raise
         finally:
+            current_run.reset(outer)
             invocation.end_run(run.key)
             self._await_others(invocation, before)
 
@@ -259,12 +263,11 @@ class Scenario:
         if invocation is None or (not self._under_way and invocation.thread == _get_thread_id()):
             return lambda: None  # the test itself did it
         foreign = invocation.thread != _get_thread_id()
-        run = invocation.runs[-1] if invocation.runs else None
+        run = self._find_run(invocation, foreign=foreign)
         if foreign:
-            run = run or invocation.last
             self._hold(run)
         key = run.key if run else None
-        late = foreign and run is not None and run.returned.is_set()
+        late = run is not None and run.returned.is_set()
         with self._lock:
             at = len(invocation.names)
             invocation.names.append(call.name)
@@ -299,6 +302,28 @@ class Scenario:
                 self._inject_fault(invocation)
 
         return leave
+
+    def begin_call(self, owner: str) -> None:
+        """Note that the calling task or thread begins to run a decorated function."""
+        invocation, outer = self.current(), current_run.get()
+        runs = invocation.runs if invocation else []
+        run = next((each for each in runs if each.owner == owner), None)
+        if run and run is not outer:
+            run.outer = outer
+            current_run.set(run)
+
+    def end_call(self, owner: str) -> None:
+        """Note that the call of a decorated function has ended, if it ran."""
+        run = current_run.get()
+        if run and run.owner == owner:
+            current_run.set(run.outer)
+
+    def _find_run(self, invocation: Invocation, *, foreign: bool) -> ClaimedRun | None:
+        """Return the run that a side effect belongs to, as far as that is known."""
+        if run := current_run.get():
+            return run
+        run = invocation.runs[-1] if invocation.runs else None
+        return run or (invocation.last if foreign else None)
 
     def check_alive(self, invocation: Invocation | None) -> None:
         """Stop the code of an invocation that is over.

@@ -102,7 +102,7 @@ class FaultyStore:
         for request, answer in zip(requests, answers, strict=True):
             decorated = request.record_id.startswith(f"{NAMESPACE}##@")
             if invocation and decorated and isinstance(answer, claims.Claimed):
-                invocation.runs.append(ClaimedRun(request.record_id))
+                invocation.runs.append(ClaimedRun(request.record_id, answer.owner))
         return answers
 
     def complete(
