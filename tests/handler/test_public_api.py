@@ -42,6 +42,7 @@ def test_toolkit() -> None:
     """So does the toolkit's test kit."""
     kit = idempotent_lambda_toolkit.testing
     assert kit.__all__ == [
+        "AnswerLost",
         "EffectFailed",
         "Effects",
         "Finding",

@@ -95,7 +95,7 @@ def test_it_says_everything(report: Report) -> None:
     for shown in (reason, reason.fix, finding.text, *finding.story, report.subject):
         assert shown.replace("`", "") in text
     assert reason.meaning.capitalize() in text
-    assert "1 finding in 40 scenarios of 2 reports." in text
+    assert f"1 finding in {report.scenarios + PASSED.scenarios} scenarios of 2 reports." in text
     assert "test_a.py::test_c of shop.process (9 scenarios, effects: charge)" in text
     assert "No test used hammer." in build_page([])
 

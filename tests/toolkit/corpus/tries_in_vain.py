@@ -9,14 +9,14 @@ from idempotent_lambda_toolkit.testing import Reason
 from . import KEY, Case
 
 
-def charge(order: Any) -> None:
+def charge(order: Any, token: str) -> None:
     """A placeholder for a call to the payment provider."""
 
 
 def bad(message: Any) -> None:
     for _ in range(3):
         with contextlib.suppress(Exception):
-            return charge(message.body)
+            return charge(message.body, message.idempotency_token)
         time.sleep(1)
     return None
 
@@ -24,9 +24,9 @@ def bad(message: Any) -> None:
 def fixed(message: Any) -> None:
     for _ in range(3):
         with contextlib.suppress(Exception):
-            return charge(message.body)
+            return charge(message.body, message.idempotency_token)
         time.sleep(1)
     raise TimeoutError
 
 
-CASE = Case(reason=Reason.SWALLOWED, bad=bad, fixed=fixed, options=KEY)
+CASE = Case(reason=Reason.SWALLOWED, bad=bad, fixed=fixed, options=KEY, effects={"charge": "token"})

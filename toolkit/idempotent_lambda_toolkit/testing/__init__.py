@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing import events
     from idempotent_lambda_toolkit.testing.clock import ManualClock
-    from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+    from idempotent_lambda_toolkit.testing.effects import Effects
+    from idempotent_lambda_toolkit.testing.failures import AnswerLost, EffectFailed
     from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
     from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
     from idempotent_lambda_toolkit.testing.hammering.run import hammer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 __all__ = [
+    "AnswerLost",
     "EffectFailed",
     "Effects",
     "Finding",
@@ -39,7 +41,8 @@ __all__ = [
 
 _HOMES = {
     "clock": ("ManualClock",),
-    "effects": ("EffectFailed", "Effects"),
+    "effects": ("Effects",),
+    "failures": ("AnswerLost", "EffectFailed"),
     "hammering.reasons": ("Reason",),
     "hammering.report": ("Finding", "Report"),
     "hammering.run": ("hammer",),

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from idempotent_lambda_toolkit.testing.failures import EffectFailed, make_lost_answer
+
 Token = str | Callable[..., object]
 """The name of the parameter that holds the idempotency token, or a function that finds the token in
 the arguments."""
-
-
-class EffectFailed(Exception):  # noqa: N818  # raised instead of a side effect, read by people
-    """Raised by `hammer` instead of a side effect, like a service that refuses or is down."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +31,13 @@ class Call:
 class Stage(Protocol):
     """Decides what happens at a side effect."""
 
-    def enter(self, call: Call, failure: Exception) -> Callable[[], None]:
+    def enter(self, call: Call, failure: Exception, lost_answer: Exception) -> Callable[[], None]:
         """Prepare for a side effect; return a function to call once it is done.
 
         Args:
             call: the side effect.
             failure: the exception to raise if the side effect must fail.
+            lost_answer: the exception to raise if its answer must be lost.
 
         Raises:
             BaseException: the side effect must not happen. The returned function may raise it too:
@@ -55,11 +54,13 @@ class Effects:
 
     Attributes:
         calls: the side effects that were done, in order.
+        declared: the names of the side effects that were declared while `hammer` did not run.
         stage: the object that sees every side effect; `hammer` sets it while it runs.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.declared: list[str] = []
         self.stage: Stage | None = None
         self._lock = threading.Lock()
 
@@ -70,6 +71,7 @@ class Effects:
         *,
         token: Token | None = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
     ) -> Callable[..., Any]:
         """Make a recorder of a side effect. Replace the real function with it.
 
@@ -79,17 +81,23 @@ class Effects:
             token: the idempotency token that the receiver honours: its parameter, or a function
                 that finds it. Repetitions with the same token count once.
             failure: the exception if `hammer` makes it fail; by default `EffectFailed`.
+            lost_answer: the exception if `hammer` loses its answer, so that the code cannot know
+                whether it happened. By default, ``failure`` if that is a timeout or a broken
+                connection, else `AnswerLost`.
 
         Returns:
             A function with the parameters and the result of ``function``.
         """
         error = failure or EffectFailed(f"hammer made {name!r} fail")
+        lost = lost_answer or make_lost_answer(name, failure)
         does: Callable[..., Any] = function or _do_nothing
+        if self.stage is None:
+            self.declared.append(name)
 
         def enter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], None]:
             found = None if token is None else _find_token(token, does, args, kwargs)
             call = Call(name=name, args=args, kwargs=kwargs, token=found)
-            after = self.stage.enter(call, error) if self.stage else None
+            after = self.stage.enter(call, error, lost) if self.stage else None
 
             def leave() -> None:
                 with self._lock:

@@ -47,6 +47,7 @@ class Hammer:
         name: str | None = None,
         token: "Token | None" = None,
         failure: Exception | None = None,
+        lost_answer: Exception | None = None,
     ) -> None:
         """Replace a side effect with a recorder until the test ends.
 
@@ -56,9 +57,12 @@ class Hammer:
             name: the name in reports; by default the last part of the target.
             token: see `Effects.of`.
             failure: see `Effects.of`.
+            lost_answer: see `Effects.of`.
         """
         called = name or target.rpartition(".")[2]
-        double = self.effects.of(called, function, token=token, failure=failure)
+        double = self.effects.of(
+            called, function, token=token, failure=failure, lost_answer=lost_answer
+        )
         self._monkeypatch.setattr(target, double)
 
     def __call__(self, function: Callable[..., Any], event: "Event", **options: Any) -> "Report":

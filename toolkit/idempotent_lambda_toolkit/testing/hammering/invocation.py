@@ -1,13 +1,14 @@
 """One invocation of the code under test, as a scenario sees it."""
 
 import threading
+from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from idempotent_lambda.clock import Deadline
 from idempotent_lambda.protocol.steps import Outcome
-from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep
+from idempotent_lambda_toolkit.testing.hammering.steps import DeliveryStep, FaultPoint
 
 NAMESPACE = "hammer"
 
@@ -36,12 +37,14 @@ class DoneEffect(NamedTuple):
 
     Attributes:
         late: whether it came after its run had returned.
+        run: the run that it belongs to; None if no claim was held.
     """
 
     invocation: "Invocation"
     identity: Identity
     token: str | None
     late: bool
+    run: "ClaimedRun | None"
 
 
 @dataclass(eq=False)
@@ -70,8 +73,10 @@ class Invocation:
         names: the names of the side effects that began, in order.
         faulted: the name of the side effect at the step's fault point.
         failing: the side effects that fail from now on.
-        failed: the side effects that failed.
-        asked: the ids of the records that were requested.
+        unanswered: the side effects whose requests are lost from now on.
+        failed: the side effects that failed, or whose requests were lost.
+        lost: the side effects that were done, and whose answer was lost.
+        asked: how often each record was requested, by its id.
         outcomes: the outcome of each message or call.
         error: the exception that ended it without a response.
         acknowledged: the positions of acknowledged records; 0 for an event without records.
@@ -86,12 +91,42 @@ class Invocation:
     names: list[str] = field(default_factory=list)
     faulted: str | None = None
     failing: set[Identity] = field(default_factory=set)
+    unanswered: set[Identity] = field(default_factory=set)
     failed: set[Identity] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
+    lost: set[Identity] = field(default_factory=set)
+    asked: Counter[str] = field(default_factory=Counter)
     outcomes: list[Outcome] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     error: BaseException | None = None
     acknowledged: set[int] = field(default_factory=set)
+
+    def reject(
+        self, identity: Identity, failure: Exception, lost_answer: Exception, *, hit: bool
+    ) -> None:
+        """Raise instead of a side effect that fails, or whose request is lost.
+
+        Args:
+            identity: the side effect.
+            failure: the exception if it fails.
+            lost_answer: the exception if its request is lost.
+            hit: whether the step's fault point is here.
+        """
+        fault_point = self.step.fault_point
+        if self.step.every or (hit and fault_point is FaultPoint.FAILS):
+            self.failing.add(identity)
+        if hit and fault_point is FaultPoint.LOSES_ANSWER and not self.step.after:
+            self.unanswered.add(identity)
+        for rejected, error in ((self.failing, failure), (self.unanswered, lost_answer)):
+            if identity in rejected:
+                self.faulted = self.faulted or identity.name
+                self.failed.add(identity)
+                raise error.with_traceback(None)
+
+    def lose_answer(self, identity: Identity, lost_answer: Exception) -> None:
+        """Raise after a side effect, if the step's fault is that its answer is lost."""
+        if self.step.fault_point is FaultPoint.LOSES_ANSWER:
+            self.lost.add(identity)
+            raise lost_answer.with_traceback(None)
 
     def end_run(self, key: str) -> None:
         """Note that the run of a key has returned."""

@@ -1,12 +1,16 @@
 """The judgement of scenarios: which side effects are missing or repeated, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from idempotent_lambda.errors import IdempotencyError, InvalidResultError, MessageError
 from idempotent_lambda.protocol.steps import Outcome
 from idempotent_lambda_toolkit.testing.hammering.invocation import Identity
+from idempotent_lambda_toolkit.testing.hammering.lost_answers import (
+    find_doubtful,
+    list_repetitions,
+)
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.recording import describe_key
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
@@ -43,11 +47,13 @@ class Judge:
         self._subject, self._run, self._exactly_once = subject, run, exactly_once
         self._expected: Counter[Identity] = Counter()
         self._keys: set[str] = set()
+        self._requests: Mapping[str, int] = {}
         self._places: dict[str, int] = {}
 
     def expect(self, plain: Scenario) -> None:
         """Take the side effects of a delivery without faults for the right ones."""
         self._expected, self._keys = plain.counts(), plain.keys
+        self._requests = plain.invocations[0].asked
 
     def note_places(self, scenario: Scenario) -> None:
         """Note which record has which key, from a scenario that delivers each record alone."""
@@ -176,14 +182,19 @@ class Judge:
             apart = any(step.only is not None for step in steps)
             changes = Reason.KEY_OF_THE_BATCH if apart else Reason.KEY_CHANGES
             return Reason.KEY_TOO_NARROW if again else changes
+        expected = self._expected[identity]
+        repetitions = list_repetitions(identity, scenario, expected, self._requests)
+        if any(each.token is None for each in repetitions):
+            return Reason.REPEATS_AFTER_LOST_ANSWER
         if identity in scenario.identities_with_tokens:
-            if again and (Reason.TOKEN_CHANGES, identity.name) in self.found:
-                return None
-            return Reason.TOKEN_OF_THE_ENVELOPE if again else Reason.TOKEN_CHANGES
+            known = again and (Reason.TOKEN_CHANGES, identity.name) in self.found
+            reason = Reason.TOKEN_OF_THE_ENVELOPE if again else Reason.TOKEN_CHANGES
+            return None if known else reason
         ended = not all(each.alive for each in scenario.invocations)
-        if ended or any(step.interrupts for step in steps):
-            return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
-        return Reason.REPEATS_ON_RETRY
+        doubtful = find_doubtful(identity, scenario) is not None
+        if not (ended or doubtful or any(step.interrupts for step in steps)):
+            return Reason.REPEATS_ON_RETRY
+        return Reason.REPEATS_AFTER_CRASH if self._exactly_once else None
 
     def _explain_loss(
         self, identity: Identity, steps: Sequence[DeliveryStep], scenario: Scenario

@@ -50,3 +50,6 @@ def plan_scenarios(
         yield (killed, DeliveryStep(at_once=True))
         if retries and tokens:
             yield (replace(killed, after=True), DeliveryStep(event_index=RESENT))
+    unanswered = DeliveryStep(fault_point=FaultPoint.LOSES_ANSWER)
+    yield from ((replace(unanswered, at=at, after=True),) for at in places)
+    yield from ((replace(unanswered, at=at), *again) for at in places)

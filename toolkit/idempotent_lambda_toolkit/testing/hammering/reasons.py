@@ -24,6 +24,7 @@ class Reason(StrEnum):
     SKIPS_REDELIVERIES = "skips redeliveries"
     REMEMBERS = "remembers"
     REPEATS_ON_RETRY = "repeats on retry"
+    REPEATS_AFTER_LOST_ANSWER = "repeats after a lost answer"
     REPEATS_AFTER_CRASH = "repeats after a crash"
     TOKEN_CHANGES = "token changes"  # noqa: S105  # its name, not a secret
     TOKEN_OF_THE_ENVELOPE = "token of the envelope"  # noqa: S105  # as above
@@ -112,8 +113,12 @@ _TEXTS = {
         "a later side effect failed, and the retry repeated an earlier one",
         "one message per side effect; or `message.idempotency_token` as `token`; or `transaction`",
     ),
+    Reason.REPEATS_AFTER_LOST_ANSWER: (
+        "the answer of a side effect was lost, as by a read timeout, and the code did it again",
+        "repeat it only with the same `token`; without one, raise, and let the next run ask first",
+    ),
     Reason.REPEATS_AFTER_CRASH: (
-        "only with `exactly_once=True`: the run after an interruption repeated the side effect",
+        "only with `exactly_once=True`: a later delivery repeats what a crash or timeout left open",
         "pass `message.idempotency_token` as a `token`, or write through `transaction`",
     ),
     Reason.TOKEN_CHANGES: (

@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ class Kind(StrEnum):
     BEGUN = "begun"
     DONE = "done"
     FAILED = "failed"
+    LOST_REQUEST = "request lost"
     LOST_ANSWER = "answer lost"
     EXITED = "SystemExit"
     KILLED = "killed"
@@ -178,6 +180,20 @@ class Recording:
         self.note(
             invocation, kind, identity.name, describe_key(identity.key), detail, number=number
         )
+
+    @contextmanager
+    def note_rejection(self, invocation: Invocation, identity: Identity) -> Iterator[None]:
+        """Note that a side effect fails, or that its request or its answer is lost."""
+        try:
+            yield
+        except Exception:
+            kind = Kind.FAILED
+            if identity in invocation.lost:
+                kind = Kind.LOST_ANSWER
+            elif identity in invocation.unanswered:
+                kind = Kind.LOST_REQUEST
+            self.note_effect(invocation, kind, identity)
+            raise
 
     def note_fault(self, invocation: Invocation) -> None:
         """Note the fault that comes now; `end` notes a timeout, when the time is over."""

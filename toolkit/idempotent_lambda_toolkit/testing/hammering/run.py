@@ -12,8 +12,9 @@ from idempotent_lambda.errors import UnsupportedEventError
 from idempotent_lambda.settings import UNWRAP_CHOICES
 from idempotent_lambda.sources.event import read_event
 from idempotent_lambda.sources.source import Source
-from idempotent_lambda_toolkit.testing.effects import EffectFailed, Effects
+from idempotent_lambda_toolkit.testing.effects import Effects
 from idempotent_lambda_toolkit.testing.events import Event, resent
+from idempotent_lambda_toolkit.testing.failures import EffectFailed
 from idempotent_lambda_toolkit.testing.hammering.contexts import inherit_contexts
 from idempotent_lambda_toolkit.testing.hammering.invocation import InjectedExit, Killed
 from idempotent_lambda_toolkit.testing.hammering.judge import Judge
@@ -59,7 +60,7 @@ def hammer(
             through ``transaction``.
         key: the key expression of a processor, as in ``idempotency.key``.
         different: events of other operations, which must all have their side effects.
-        exactly_once: whether a side effect must not repeat even after a crash.
+        exactly_once: whether a side effect must not repeat even after a crash or a lost answer.
         retries: whether the producer may send the same message again. This is never tried with S3,
             DynamoDB Streams and custom payloads, where it is another operation.
         timeout_seconds: the timeout of the function.

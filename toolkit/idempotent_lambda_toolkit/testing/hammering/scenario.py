@@ -8,7 +8,7 @@ import copy
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NoReturn
 
@@ -138,14 +138,7 @@ class Scenario:
 
     def counts(self) -> Counter[Identity]:
         """Count the side effects; of several with one token, the receiver does only the first."""
-        found: Counter[Identity] = Counter()
-        known: set[tuple[str, str]] = set()
-        for _, identity, token, _ in self.done:
-            if token is None or (identity.name, token) not in known:
-                found[identity] += 1
-            if token is not None:
-                known.add((identity.name, token))
-        return found
+        return count_effects(self.done)
 
     @property
     def identities_with_tokens(self) -> set[Identity]:
@@ -169,7 +162,8 @@ class Scenario:
         remaining = SHORT_MILLIS if step.short else self._subject.timeout
         invocation = Invocation(step, Deadline.from_remaining(self.clock, remaining))
         if step.again:
-            invocation.failing = self.invocations[-1].failing
+            before = self.invocations[-1]
+            invocation.failing, invocation.unanswered = before.failing, before.unanswered
         if not concurrent:
             self.invocations.append(invocation)
         self.recording.begin(invocation, event, overlap=concurrent)
@@ -257,7 +251,7 @@ class Scenario:
             return found
         return next(reversed(self._under_way or self.invocations), None)
 
-    def enter(self, call: Call, failure: Exception) -> Callable[[], None]:
+    def enter(self, call: Call, failure: Exception, lost_answer: Exception) -> Callable[[], None]:
         """See `Stage.enter`."""
         invocation = self.current()
         if invocation is None or (not self._under_way and invocation.thread == _get_thread_id()):
@@ -266,13 +260,13 @@ class Scenario:
         run = self._find_run(invocation, foreign=foreign)
         if foreign:
             self._hold(run)
-        key = run.key if run else None
+        identity = Identity(call.name, run.key if run else None)
         late = run is not None and run.returned.is_set()
         with self._lock:
             at = len(invocation.names)
             invocation.names.append(call.name)
         self.check_alive(invocation)
-        self.recording.note_effect(invocation, Kind.BEGUN, Identity(call.name, key))
+        self.recording.note_effect(invocation, Kind.BEGUN, identity)
         step = invocation.step
         hit = step.fault_point is not None and step.at == at
         if step.concurrent and step.at == at:
@@ -281,24 +275,19 @@ class Scenario:
             self.check_alive(invocation)
         if hit:
             invocation.faulted = call.name
-        if step.every or (hit and step.fault_point is FaultPoint.FAILS):
-            invocation.failing.add(Identity(call.name, key))
-        if Identity(call.name, key) in invocation.failing:
-            invocation.faulted = invocation.faulted or call.name
-            invocation.failed.add(Identity(call.name, key))
-            self.recording.note_effect(invocation, Kind.FAILED, Identity(call.name, key))
-            raise failure.with_traceback(None)
+        with self.recording.note_rejection(invocation, identity):
+            invocation.reject(identity, failure, lost_answer, hit=hit)
         if hit and not step.after:
             self._inject_fault(invocation)
 
         def leave() -> None:
             self.check_alive(invocation)
             with self._lock:
-                self.done.append(DoneEffect(invocation, Identity(call.name, key), call.token, late))
-            self.recording.note_effect(
-                invocation, Kind.DONE, Identity(call.name, key), call.token, late=late
-            )
+                self.done.append(DoneEffect(invocation, identity, call.token, late, run))
+            self.recording.note_effect(invocation, Kind.DONE, identity, call.token, late=late)
             if hit and step.after:
+                with self.recording.note_rejection(invocation, identity):
+                    invocation.lose_answer(identity, lost_answer)
                 self._inject_fault(invocation)
 
         return leave
@@ -370,6 +359,19 @@ class Scenario:
     def _kill(self, invocation: Invocation) -> NoReturn:
         invocation.alive = False
         raise Killed
+
+
+def count_effects(done: Iterable[DoneEffect]) -> Counter[Identity]:
+    """Count side effects; of several with one token, the receiver does only the first."""
+    found: Counter[Identity] = Counter()
+    known: set[tuple[str, str]] = set()
+    for effect in done:
+        identity, token = effect.identity, effect.token
+        if token is None or (identity.name, token) not in known:
+            found[identity] += 1
+        if token is not None:
+            known.add((identity.name, token))
+    return found
 
 
 def _get_thread_id() -> int:

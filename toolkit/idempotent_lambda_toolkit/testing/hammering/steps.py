@@ -27,6 +27,7 @@ class FaultPoint(Enum):
     KILLED = auto()
     TIMES_OUT = auto()
     SLOW = auto()
+    LOSES_ANSWER = auto()
 
 
 class Fault(Enum):
@@ -46,7 +47,8 @@ class DeliveryStep:
         event_index: the number of the event.
         fault_point: the fault at a side effect; None for no fault.
         at: the number of that side effect in this delivery, from 0.
-        after: whether the fault comes after the side effect.
+        after: whether the fault comes after the side effect. An answer is lost after it, a request
+            before it, and the code gets the same exception.
         fault: the fault of the table; None for no fault.
         at_once: whether it comes while the lease of the delivery before may still be live.
         short: whether it comes with little time left.

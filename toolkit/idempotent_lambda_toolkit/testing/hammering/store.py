@@ -92,7 +92,7 @@ class FaultyStore:
         ids = {each.record_id for each in requests}
         self._scenario.keys |= ids
         if invocation:
-            invocation.asked |= ids
+            invocation.asked.update(ids)
         self._scenario.owners |= {each.owner: each.record_id for each in requests}
         if fault is Fault.CLAIM_UNANSWERED:
             return [_no_answer(maybe_written=False) for _ in requests]
@@ -123,12 +123,17 @@ class FaultyStore:
         refusal = StoreRefusedError("Hammer", "hammer made the commit fail", maybe_written=False)
         with _simulate_run(scenario.current(), request.record_id):
             try:
-                leave = scenario.enter(Call(name=TRANSACTION), refusal)
+                leave = scenario.enter(Call(name=TRANSACTION), refusal, _no_answer())
             except (StoreRefusedError, InjectedExit):  # the commit runs no code that could exit
                 return refusal
+            except StoreUnavailableError as error:
+                return error
             (answer,) = self._memory.complete([request], deadline)
             if answer == claims.Completed():
-                leave()
+                try:
+                    leave()
+                except StoreUnavailableError as error:
+                    return error
         return answer
 
     def release(

@@ -241,6 +241,7 @@ _LABELS = {
     Kind.BEGUN: ("{name} begins", "{key}"),
     Kind.DONE: ("{name} done", "{key}"),
     Kind.FAILED: ("{name} fails", "{key}"),
+    Kind.LOST_REQUEST: ("{name}: request lost", "{key}"),
     Kind.LOST_ANSWER: ("{name}: answer lost", "{key}"),
     Kind.EXITED: ("SystemExit {place}", ""),
     Kind.KILLED: ("killed {place}", ""),
@@ -270,7 +271,15 @@ _OF_RECORD = (
 _WITHOUT_ANSWER = (
     *(Kind.CLAIM_LOST, Kind.CLAIM_UNANSWERED, Kind.COMPLETION_LOST, Kind.COMPLETION_UNANSWERED),
 )
-_BREAKS = (Kind.FAILED, Kind.EXITED, Kind.KILLED, Kind.TIMED_OUT, Kind.STOPPED, Kind.LOST_ANSWER)
+_BREAKS = (
+    Kind.FAILED,
+    Kind.EXITED,
+    Kind.KILLED,
+    Kind.TIMED_OUT,
+    Kind.STOPPED,
+    Kind.LOST_ANSWER,
+    Kind.LOST_REQUEST,
+)
 
 
 def _draw_heads(picture: _Picture, bottom: int) -> Iterator[str]:

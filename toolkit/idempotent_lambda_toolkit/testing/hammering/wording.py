@@ -45,13 +45,15 @@ def describe_delivery(invocation: Invocation) -> str:
 def describe_fault(invocation: Invocation) -> str:
     """Describe the fault of a delivery, as part of a sentence."""
     step, name = invocation.step, repr(invocation.faulted)
+    lost = "answer of" if step.after else "request to"
     place = f"{'after' if step.after else 'before'} {name}"
     if step.concurrent:
         return f"and again while it is in {name}"
     if step.every and invocation.failed:
         return "every effect fails"
     if step.again and invocation.failed:
-        return f"{name} fails again"
+        unanswered = invocation.failed <= invocation.unanswered
+        return f"the {lost} {name} is lost again" if unanswered else f"{name} fails again"
     if step.fault_point is not None:
         return {
             FaultPoint.FAILS: f"{name} fails",
@@ -59,6 +61,7 @@ def describe_fault(invocation: Invocation) -> str:
             FaultPoint.KILLED: f"killed {place}",
             FaultPoint.TIMES_OUT: f"timed out {place}",
             FaultPoint.SLOW: f"{name} takes nearly all the time",
+            FaultPoint.LOSES_ANSWER: f"the {lost} {name} is lost",
         }[step.fault_point]
     if step.fault is not None:
         return {
@@ -86,7 +89,7 @@ def say_when(steps: Sequence[DeliveryStep], scenario: Scenario) -> str:
         parts.append("the producer sent the same again")
     elif last.only is not None:
         return "when each of its records was delivered again alone"
-    elif last.again:
+    elif any(invocation.step.again for invocation in scenario.invocations):
         parts.append("it fails again and again")
     elif last.at_once:
         parts.append("it was delivered again before the lease was over")
