@@ -89,7 +89,7 @@ def _count_until(moments: Sequence[Moment], problem: Problem) -> tuple[int, int]
 
 
 def _leave_out_last(moments: Sequence[Moment]) -> Sequence[Moment]:
-    """Leave out the last side effect, with its begin."""
+    """Leave out the last side effect, with its beginning."""
     *earlier, last = moments
     while earlier and (earlier[-1].kind, earlier[-1].name) == (Kind.BEGUN, last.name):
         earlier.pop()

@@ -317,7 +317,7 @@ def _draw_gaps(picture: _Picture) -> Iterator[str]:
 
 
 def _draw_runs(picture: _Picture, bottom: int) -> Iterator[str]:
-    """Draw a bar from the begin of each invocation to its end."""
+    """Draw a bar from the beginning of each invocation to its end."""
     for invocation in picture.lanes:
         rows = [row for row in picture.rows if row.moment.invocation == invocation]
         goes_on = rows[-1].moment.kind not in _ENDS
