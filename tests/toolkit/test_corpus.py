@@ -14,6 +14,7 @@ from idempotent_lambda import decorator
 from idempotent_lambda_toolkit.testing import Effects, Reason, Report, hammer
 
 from . import corpus
+from .stories import check_stories
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +45,7 @@ def test_bad(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bad handler is flagged with exactly its reason."""
     report = hammered(name, "bad", monkeypatch)
     assert {each.reason for each in report.findings} == {module_of(name).CASE.reason}, report
+    check_stories(report)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -314,7 +314,12 @@ def test_report(shop: Shop) -> None:
         f"{__name__}.test_report.<locals>.process (effects: charge, mail)\n\n"
         "repeats on retry: effect 'charge' for key 'ORDER-1' ran 2 times when this happened: "
         "'mail' fails\n"
-        "  shortest reproduction: deliver ('mail' fails); deliver\n"
+        "  1. SQS delivers the message. The consumer claims ORDER-1.\n"
+        "  2. `charge` is done for ORDER-1.\n"
+        "  3. `mail` fails for ORDER-1.\n"
+        "  4. The consumer releases ORDER-1 for the next delivery.\n"
+        "  5. Three minutes later, SQS delivers the message again. The consumer claims ORDER-1.\n"
+        "  6. `charge` is done again for ORDER-1: twice instead of once.\n"
         f"  fix: {Reason.REPEATS_ON_RETRY.fix}"
     )
     assert not report.passed

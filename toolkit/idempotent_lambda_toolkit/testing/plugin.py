@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from idempotent_lambda_toolkit.testing import html_report
+
 if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing import (
         Effects,
@@ -17,6 +19,16 @@ if TYPE_CHECKING:
     )
     from idempotent_lambda_toolkit.testing.effects import Token
     from idempotent_lambda_toolkit.testing.events import Event
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--hammer-report``."""
+    html_report.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect reports if ``--hammer-report`` is given."""
+    html_report.register(config)
 
 
 class Hammer:

@@ -14,6 +14,7 @@ from idempotent_lambda_toolkit.testing.hammering.lost_answers import (
     list_repetitions,
 )
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.recording import describe_key
 from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import (
@@ -22,6 +23,7 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     Differences,
     FaultPoint,
 )
+from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
 from idempotent_lambda_toolkit.testing.hammering.tokens import list_shared_tokens
 from idempotent_lambda_toolkit.testing.hammering.unseen import explain_unseen
@@ -349,7 +351,17 @@ class Judge:
         position = len(taken) + sum(step.concurrent for step in steps), faults
         known = self.found.get((reason, effect))
         if known is None or position < known[0]:
-            finding = Finding(reason=reason, effect=effect, text=text, steps=taken)
+            moments = scenario.recording.list_moments()
+            text = scenario.recording.name_ids(text)
+            expected = {
+                scenario.recording.name_ids(describe_key(one.key)): times
+                for one, times in self._expected.items()
+                if one.name == effect
+            }
+            story, shown = write_story(moments, Problem(reason, effect, text, expected, more))
+            finding = Finding(
+                reason=reason, effect=effect, text=text, steps=taken, story=story, timeline=shown
+            )
             self.found[reason, effect] = position, finding
 
 

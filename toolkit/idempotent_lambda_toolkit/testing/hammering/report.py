@@ -1,8 +1,10 @@
 """The result of `hammer`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.recording import Moment
 from idempotent_lambda_toolkit.testing.hammering.wording import count
 
 
@@ -14,20 +16,21 @@ class Finding:
         reason: the name of the problem.
         effect: the name of the side effect that shows it; None if no side effect shows it.
         text: the observation and its circumstances.
-        steps: the shortest reproduction that was found.
+        steps: the shortest reproduction that was found, in short.
+        story: the same, in sentences. The last one says what is wrong.
+        timeline: what happened in it, for a picture.
     """
 
     reason: Reason
     effect: str | None
     text: str
     steps: tuple[str, ...]
+    story: tuple[str, ...] = ()
+    timeline: tuple[Moment, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
-        return (
-            f"{self.reason}: {self.text}\n"
-            f"  shortest reproduction: {'; '.join(self.steps)}\n"
-            f"  fix: {self.reason.fix}"
-        )
+        story = [f"  {number}. {sentence}" for number, sentence in enumerate(self.story, 1)]
+        return "\n".join([f"{self.reason}: {self.text}", *story, f"  fix: {self.reason.fix}"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,25 @@ class Report:
         __tracebackhide__ = True
         if not self.passed:
             raise AssertionError(str(self))
+
+    def to_html(self) -> str:
+        """Return the report as a page with the timeline of each finding.
+
+        The page is complete in itself: it needs no script and no network.
+        """
+        from idempotent_lambda_toolkit.testing.hammering import page  # noqa: PLC0415  # it reads this
+
+        return page.build_page([page.Entry("", self)])
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the page of `to_html` to a file, and make its folder if it is missing.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.to_html(), encoding="utf-8")
 
     def __str__(self) -> str:
         effects = ", ".join(self.effects) or "none"

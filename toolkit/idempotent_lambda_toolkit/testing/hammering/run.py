@@ -50,6 +50,9 @@ NEVER_MILLIS = 10**12
 OTHER_NAMESPACE = "another-consumer"
 """The namespace of another consumer that runs the same code."""
 
+listeners: list[Callable[[Report], None]] = []
+"""Called with every report."""
+
 
 def hammer(
     function: Callable[..., Any],
@@ -109,12 +112,15 @@ def hammer(
     work = run_outside_event_loop(try_everything)
     name = getattr(function, "__qualname__", type(function).__name__)
     findings = sorted(work.judge.found.values(), key=lambda each: each[0])
-    return Report(
+    report = Report(
         subject=f"{getattr(function, '__module__', '')}.{name}".lstrip("."),
         effects=tuple(dict.fromkeys(work.judge.names)),
         scenarios=work.scenarios,
         findings=tuple(finding for _, finding in findings),
     )
+    for listener in listeners:
+        listener(report)
+    return report
 
 
 def _is_resendable(event: Event) -> bool:

@@ -28,6 +28,7 @@ from idempotent_lambda_toolkit.testing.hammering.invocation import (
     current_run,
 )
 from idempotent_lambda_toolkit.testing.hammering.pauses import Pauses
+from idempotent_lambda_toolkit.testing.hammering.recording import Kind, RecordedStore, Recording
 from idempotent_lambda_toolkit.testing.hammering.responses import (
     has_records,
     list_acknowledged,
@@ -90,6 +91,7 @@ class Scenario:
         overslept: whether the code slept until its time was over.
         under_way: the invocations that run.
         pauses: how their threads pause.
+        recording: what happened, in order.
     """
 
     def __init__(
@@ -118,7 +120,8 @@ class Scenario:
         self._outstanding: dict[int, set[int]] = {}
         self.under_way: list[Invocation] = []
         self._lock = threading.Lock()
-        store = FaultyStore(self)
+        self.recording = Recording(self.clock)
+        store = RecordedStore(FaultyStore(self), self.recording, self.current)
         observer: Any = OutcomeRecorder(self)
         self.wiring = Wiring(subject.settings, store, self.clock, observer)
         self._consumer = Consumer(
@@ -199,9 +202,11 @@ class Scenario:
             invocation.failing, invocation.unanswered = before.failing, before.unanswered
         if not concurrent:
             self.invocations.append(invocation)
+        self.recording.begin(invocation, event, overlap=concurrent)
         done = self._invoke(invocation, event)
         invocation.acknowledged = {positions[each] for each in done}
         self._outstanding[step.event_index] -= invocation.acknowledged
+        self.recording.end(invocation, positions)
 
     def _invoke(self, invocation: Invocation, event: Event) -> set[int]:
         """Invoke the function; return the positions that it acknowledges."""
@@ -297,6 +302,7 @@ class Scenario:
             invocation.names.append(call.name)
             self.entered.add(call.name)
         self.check_alive(invocation)
+        self.recording.note_effect(invocation, Kind.BEGUN, identity)
         step = invocation.step
         hit = step.fault_point is not None and step.at == at
         if step.concurrent and step.at == at:
@@ -305,7 +311,8 @@ class Scenario:
             self.check_alive(invocation)
         if hit:
             invocation.faulted = call.name
-        invocation.reject(identity, failure, lost_answer, hit=hit)
+        with self.recording.note_rejection(invocation, identity):
+            invocation.reject(identity, failure, lost_answer, hit=hit)
         if hit and foreign and step.fault_point is FaultPoint.SLOW:
             # The code may give up waiting for the other thread, which goes on.
             self.pauses.hold_slow(invocation, run, self._get_slowness(invocation))
@@ -318,8 +325,10 @@ class Scenario:
             self.check_alive(invocation)
             with self._lock:
                 self.done.append(DoneEffect(invocation, identity, call.token, late, run))
+            self.recording.note_effect(invocation, Kind.DONE, identity, call.token, late=late)
             if hit and step.after:
-                invocation.lose_answer(identity, lost_answer)
+                with self.recording.note_rejection(invocation, identity):
+                    invocation.lose_answer(identity, lost_answer)
                 self._inject_fault(invocation)
 
         return leave
@@ -390,6 +399,7 @@ class Scenario:
 
     def _inject_fault(self, invocation: Invocation) -> None:
         remaining = invocation.deadline.remaining()
+        self.recording.note_fault(invocation)
         match invocation.step.fault_point:
             case FaultPoint.EXITS:
                 raise InjectedExit(1)
