@@ -196,6 +196,7 @@ def test_every_function_is_offered() -> None:
     made = [
         name
         for name, value in vars(events).items()
-        if getattr(value, "__module__", "") == events.__name__ and not name.startswith("_")
+        if name in events.__all__
+        or (getattr(value, "__module__", "") == events.__name__ and not name.startswith("_"))
     ]
     assert sorted(made) == events.__all__
