@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,6 +15,13 @@ Attributes = Mapping[str, AttributeValue]
 """Message attributes by name."""
 
 MAX_SQS_ATTRIBUTES = 10
+MAX_DIGITS = 38
+MIN_EXPONENT = -128
+MAX_EXPONENT = 126
+"""The limits of attributes, and of the numbers in them.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
+"""
 
 _REFUSED = {
     "SQS": re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"),
@@ -185,14 +191,27 @@ def _encode_attribute(name: object, value: Any, service: str) -> EncodedAttribut
     if is_bytes(value) and bytes(value):
         return EncodedAttribute("Binary", base64.b64encode(bytes(value)).decode())
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return EncodedAttribute("Number", str(value))
-        raise ValueError(f"{place} is {value}, which is not a number for {service}: send text")
+        return EncodedAttribute("Number", _write_number(value, place, service))
     found = (
         "empty" if isinstance(value, str) or is_bytes(value) else "of type " + type(value).__name__
     )
     raise ValueError(
         f"{place} is {found}, which {service} refuses: send a text, a number or bytes, not empty"
+    )
+
+
+def _write_number(value: float | Decimal, place: str, service: str) -> str:
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    if (
+        number.is_finite()
+        and len(digits) <= MAX_DIGITS
+        and MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
+    ):
+        return str(value)
+    raise ValueError(
+        f"{place} is a number that {service} refuses: it has at most {MAX_DIGITS} digits, from "
+        f"1E{MIN_EXPONENT} to 1E+{MAX_EXPONENT}. Send text"
     )
 
 

@@ -43,11 +43,13 @@ def renew_id(old: object) -> str:
     text = str(old)
     digest = hashlib.sha512(text.encode(errors="surrogatepass")).hexdigest()
     if not _UUID.fullmatch(text):
+        if _DECIMAL.fullmatch(text):  # perhaps hexadecimal too, but nobody knows in which case
+            return f"{int(digest, 16) % 10 ** len(text):0{len(text)}d}"
         if _HEX.fullmatch(text):
             digits = (digest * 2)[: len(text)]
-            return digits.upper() if text.upper() == text else digits
+            return digits.upper() if text.isupper() else digits
         if _BASE64.fullmatch(text):
-            return text[:4] + _hash_to_base64(text, 57)
+            return text[:4] + _hash_to_base64(text, len(text))[: len(text) - 4]
     return str(uuid5(_FAMILY, text))
 
 
@@ -58,7 +60,7 @@ def renew_number(old: object) -> str:
         return f"{int(text) + _LEAP:0{len(text)}d}"
     if _HEX.fullmatch(text):
         digits = f"{int(text, 16) + _LEAP:0{len(text)}x}"
-        return digits.upper() if text.upper() == text else digits
+        return digits.upper() if text.isupper() else digits
     return renew_id(text)
 
 
