@@ -41,7 +41,7 @@ EVENTS: dict[str, tuple[Callable[[], dict[str, Any]], str | None]] = {
 
 
 def compare(found: Message) -> dict[str, Any]:
-    """The contents of a message, without what each claim has of its own."""
+    """The contents of a message, without what differs from claim to claim."""
     shown = {each.name: getattr(found, each.name) for each in fields(found)}
     return {**shown, "owner": None, "deadline": found.remaining_millis(), "raw": found.raw}
 
