@@ -121,8 +121,10 @@ def check_characters(text: str, place: str, service: str) -> str:
 
 
 def is_bytes(value: object) -> bool:
-    """Whether a value is binary, such as bytes, bytearray and the class Binary of boto3."""
-    return isinstance(value, bytearray | memoryview) or hasattr(type(value), "__bytes__")
+    """Whether a value is binary for boto3: bytes, bytearray or its class Binary."""
+    kind = type(value)
+    is_binary = (kind.__module__, kind.__name__) == ("boto3.dynamodb.types", "Binary")
+    return isinstance(value, bytes | bytearray) or is_binary
 
 
 def encode_attributes(attributes: Attributes | None, service: str) -> dict[str, EncodedAttribute]:

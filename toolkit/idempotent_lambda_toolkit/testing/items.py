@@ -69,29 +69,25 @@ def _encode(value: Any, place: str) -> dict[str, Any]:
         case AbstractSet():
             return _encode_set(value, place)
         case _:
-            kind, text = _encode_scalar(value, place)
-            return {kind: text}
+            return _encode_scalar(value, place)
 
 
 def _encode_set(values: AbstractSet[Any], place: str) -> dict[str, Any]:
-    parts = [_encode_scalar(value, f"a part of {place}") for value in values]
-    kinds = {kind for kind, _ in parts}
-    if len(kinds) != 1:
+    kinds = {_find_kind(value) for value in values}
+    if len(kinds) != 1 or None in kinds:
+        found = ", ".join(sorted({type(value).__name__ for value in values})) or "nothing"
         raise ValueError(
-            f"{place} is a set of {len(kinds)} types: DynamoDB holds no empty set, and only texts, "
-            "only numbers or only bytes in one set. Write a list, or None"
+            f"{place} is a set of {found}: DynamoDB holds sets of texts, of numbers or of bytes, "
+            "and no empty set. Write a list, or None"
         )
     # The order of a set means nothing. Sorted, the event is the same in every process.
-    return {f"{kinds.pop()}S": sorted(text for _, text in parts)}
+    return {f"{kinds.pop()}S": sorted(_write_scalar(value, place) for value in values)}
 
 
-def _encode_scalar(value: Any, place: str) -> tuple[str, str]:
-    if isinstance(value, str):
-        return "S", check_characters(str.__str__(value), place, "DynamoDB")
-    if is_bytes(value):
-        return "B", base64.b64encode(bytes(value)).decode()
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return "N", _write_number(Decimal(value), place)
+def _encode_scalar(value: Any, place: str) -> dict[str, Any]:
+    kind = _find_kind(value)
+    if kind:
+        return {kind: _write_scalar(value, place)}
     remedy = "text, bytes, int, Decimal, bool, None, a list, a mapping or a set"
     if isinstance(value, float):
         remedy = f"Decimal({str(value)!r})"
@@ -99,6 +95,23 @@ def _encode_scalar(value: Any, place: str) -> tuple[str, str]:
         f"{place} is of type {type(value).__name__}, which boto3 does not write to DynamoDB: "
         f"use {remedy}"
     )
+
+
+def _find_kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "S"
+    if is_bytes(value):
+        return "B"
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return "N" if is_number else None
+
+
+def _write_scalar(value: Any, place: str) -> str:
+    if isinstance(value, str):
+        return check_characters(str.__str__(value), place, "DynamoDB")
+    if is_bytes(value):
+        return base64.b64encode(bytes(value)).decode()
+    return _write_number(Decimal(value), place)
 
 
 def _write_number(number: Decimal, place: str) -> str:

@@ -18,9 +18,6 @@ from idempotent_lambda.sources.parsing import MAX_COUNT_DIGITS
 from idempotent_lambda_toolkit.testing import events
 from idempotent_lambda_toolkit.testing.contents import Attributes
 
-NAMESPACE = "orders"
-TIMEOUT_MILLIS = 30_000
-
 
 def message(
     body: Any,
@@ -28,8 +25,8 @@ def message(
     key: str | None = None,
     message_attributes: Attributes | None = None,
     receive_count: int = 1,
-    remaining_millis: int = TIMEOUT_MILLIS,
-    namespace: str = NAMESPACE,
+    remaining_millis: int = 30_000,
+    namespace: str = "orders",
     clock: Clock | None = None,
 ) -> Message:
     """Make the message of a standard queue that a processor gets.
@@ -66,8 +63,8 @@ def read_messages(
     event: Mapping[str, Any],
     *,
     key: str | None = None,
-    remaining_millis: int = TIMEOUT_MILLIS,
-    namespace: str = NAMESPACE,
+    remaining_millis: int = 30_000,
+    namespace: str = "orders",
     clock: Clock | None = None,
 ) -> list[Message]:
     """Return the messages of an event in its order, as a processor gets them.
