@@ -12,6 +12,9 @@ from typing import Any
 
 from idempotent_lambda_toolkit.testing.contents import check_characters, is_bytes
 
+MAX_LEVELS = 32
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
+
 _NUMBERS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, Overflow, Subnormal])
 _KEY_TYPES = {"S", "N", "B"}
 
@@ -26,7 +29,10 @@ def encode_item(item: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(  # noqa: TRY004  # every refusal of a builder is a ValueError
             f"the item is of type {type(item).__name__}: give a mapping of its attributes"
         )
-    return {_check_name(name, "the item"): _encode(value, name) for name, value in item.items()}
+    return {
+        _check_name(name, "the item"): _encode(value, name, MAX_LEVELS)
+        for name, value in item.items()
+    }
 
 
 def select_keys(image: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
@@ -55,17 +61,25 @@ def select_keys(image: Mapping[str, Any], keys: Collection[str]) -> dict[str, An
     return {name: image[name] for name in keys}
 
 
-def _encode(value: Any, place: str) -> dict[str, Any]:
+def _encode(value: Any, place: str, levels: int) -> dict[str, Any]:
+    if levels < 0:
+        raise ValueError(
+            f"{place} is nested in more than {MAX_LEVELS} lists and mappings, which DynamoDB does "
+            "not hold: write the inner part as text"
+        )
     match value:
         case None:
             return {"NULL": True}
         case bool():
             return {"BOOL": value}
         case Mapping():
-            parts = {_check_name(name, place): part for name, part in value.items()}
-            return {"M": {name: _encode(part, f"{place}.{name}") for name, part in parts.items()}}
+            parts = [(_check_name(name, place), part) for name, part in value.items()]
+            return {
+                "M": {name: _encode(part, f"{place}.{name}", levels - 1) for name, part in parts}
+            }
         case list() | tuple():
-            return {"L": [_encode(part, f"{place}[{i}]") for i, part in enumerate(value)]}
+            listed = enumerate(value)
+            return {"L": [_encode(part, f"{place}[{i}]", levels - 1) for i, part in listed]}
         case AbstractSet():
             return _encode_set(value, place)
         case _:
