@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -164,9 +165,27 @@ def test_binary_keys_and_the_class_of_boto3() -> None:
     )
 
 
-DEEP: list[Any] = []
-for _ in range(100_000):
-    DEEP = [DEEP]
+def nest(levels: int) -> Any:
+    """A list in so many lists."""
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_an_item_has_at_most_32_levels() -> None:
+    """DynamoDB holds a value in 32 lists or mappings, and in no more."""
+    events.dynamodb({"id": "a", "b": nest(32)})
+    with pytest.raises(ValueError, match="nested in more than 32 lists"):
+        events.dynamodb({"id": "a", "b": nest(33)})
+
+
+def test_a_mapping_is_an_object() -> None:
+    """A payload and a detail may be any mapping."""
+    payload = MappingProxyType({"a": (1, 2)})
+    assert events.direct(payload) == {"a": [1, 2]}
+    assert events.eventbridge(payload)["detail"] == {"a": [1, 2]}
+
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "bytes in SQS": (
@@ -181,7 +200,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "cannot be sent as JSON .*Decimal",
     ),
     "long number": (lambda: events.sqs({"a": 10**5000}), "cannot be sent as JSON .*4300 digits"),
-    "too deep": (lambda: events.sqs(DEEP), "nested too deeply"),
+    "too deep": (lambda: events.sqs(nest(100_000)), "nested too deeply"),
     "empty in SQS": (lambda: events.sqs(""), "empty text, which SQS refuses"),
     "empty in SNS": (lambda: events.sns(""), "empty text, which SNS refuses"),
     "control in SQS": (lambda: events.sqs("ab\0"), r"U\+0000 at character 2, which SQS refuses"),
@@ -197,6 +216,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "blank in a key": (lambda: events.s3("red flower.jpg"), r"use 'red\+flower.jpg'"),
     "percent in a key": (lambda: events.s3_in_sqs("in/100%.jpg"), "use 'in/100%25.jpg'"),
     "s3: in a type": (lambda: events.s3("a", event_name="s3:ObjectCreated:Put"), "without s3:"),
+    "half a type": (lambda: events.s3("a", event_name="ObjectCreated"), "use a captured event"),
     "other type": (lambda: events.s3("a", event_name="ObjectRestore:Post"), "use a captured event"),
     "float": (
         lambda: events.dynamodb({"id": "a", "b": {"c": [1.5]}}),
@@ -206,9 +226,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: events.dynamodb({"id": "a", "b": object()}),
         "b is of type object, .* use text",
     ),
-    "deep item": (lambda: events.dynamodb({"id": "a", "b": DEEP}), "nested in more than 32 lists"),
     "path": (lambda: events.dynamodb({"id": "a", "b": Path("x")}), "b is of type .*Path"),
     "path in SQS": (lambda: events.sqs(Path("x")), "cannot be sent as JSON .*Path"),
+    "set of bool": (lambda: events.dynamodb({"id": "a", "b": {True}}), "b is a set of bool"),
     "empty set": (
         lambda: events.dynamodb({"id": "a", "b": set()}),
         "b is a set of nothing: .*Write a list",
@@ -272,6 +292,7 @@ def test_what_a_source_cannot_carry_is_refused(name: str) -> None:
         ({"a b": "c"}, "attribute 'a b' has a name"),
         ({"AWS.a": "c"}, "attribute 'AWS.a' has a name"),
         ({".a": "c"}, "attribute '.a' has a name"),
+        ({"a.": "c"}, "attribute 'a.' has a name"),
         ({"a..b": "c"}, "attribute 'a..b' has a name"),
         ({1: "c"}, "attribute 1 has a name"),
     ],

@@ -48,6 +48,7 @@ WRAPPED: dict[str, tuple[Make, Source]] = {
     "dynamodb by pipe": (lambda: events.sqs(pipe(events.dynamodb({"id": "a"}))), Source.SQS),
     "dynamodb": (lambda: events.dynamodb({"id": "a"}), Source.DYNAMODB),
     "s3": (lambda: events.s3("a.json"), Source.S3),
+    "s3 tag": (lambda: events.s3("a.json", event_name="ObjectTagging:Put"), Source.S3),
     "eventbridge": (lambda: events.eventbridge(BODY), Source.EVENTBRIDGE),
 }
 """Events whose body is what their service wrote."""
@@ -252,14 +253,16 @@ def test_an_odd_event_is_no_error(name: str, place: int, odd: Any) -> None:
     [
         {"Records": [{"eventSource": "aws:kafka", "value": "eA=="}]},
         {"Records": [{"eventSource": "aws:sqs"}]},
+        {"Records": [{"eventSource": "aws:sqs", "attributes": None}]},
         {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"sequencer": "none"}}}]},
         {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": "9" * 5000}}]},
         {"Records": [{"eventSource": "aws:sqs", "attributes": {"ApproximateReceiveCount": "٣x"}}]},
         {"eventSource": "aws:kafka", "records": {}},
+        {"detail-type": "Order placed", "id": None},
         {},
     ],
 )
 def test_a_foreign_event_is_no_error(event: dict[str, Any]) -> None:
-    """Nobody knows where the ids of a foreign event are, so they stay."""
+    """An event without the ids of its source stays."""
     json.dumps([events.redelivered(event), events.resent(event)])
     assert event.get("Records", []) or events.resent(event) == event

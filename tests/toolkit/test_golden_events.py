@@ -202,6 +202,16 @@ def test_the_digest_of_attributes_is_the_one_of_sqs(attributes: Any, digest: str
     assert record["md5OfMessageAttributes"] == digest
 
 
+def test_the_digest_does_not_depend_on_an_order() -> None:
+    """Attributes have no order."""
+    attributes = list(ATTRIBUTES.items())
+    one, two = (
+        events.sqs("x", message_attributes=dict(each))["Records"][0]["md5OfMessageAttributes"]
+        for each in (attributes, attributes[::-1])
+    )
+    assert one == two
+
+
 def test_queues_and_topics_write_json_as_their_services_do() -> None:
     """A notification is indented, and an event of EventBridge or S3 has no blanks."""
     body = events.sns_in_sqs("x")["Records"][0]["body"]
