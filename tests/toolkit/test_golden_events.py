@@ -3,6 +3,7 @@
 `golden_events` has the documented examples, with what their pages leave out in full length.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -199,6 +200,14 @@ def test_every_builder_has_a_golden_event() -> None:
 def test_the_digest_of_attributes_is_the_one_of_sqs(attributes: Any, digest: str) -> None:
     """The digest of message attributes equals the digests that SQS has made."""
     (record,) = events.sqs("x", message_attributes=attributes)["Records"]
+    assert record["md5OfMessageAttributes"] == digest
+
+
+def test_the_digest_of_one_letter() -> None:
+    """A value that equals its name is digested as any other: with lengths, type and transport."""
+    (record,) = events.sqs("x", message_attributes={"a": "a"})["Records"]
+    encoded = b"\0\0\0\1a\0\0\0\6String\1\0\0\0\1a"
+    digest = hashlib.md5(encoded, usedforsecurity=False).hexdigest()
     assert record["md5OfMessageAttributes"] == digest
 
 

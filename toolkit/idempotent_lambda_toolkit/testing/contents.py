@@ -170,15 +170,17 @@ def _digest_attributes(attributes: Mapping[str, EncodedAttribute]) -> str:
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation
     """
-    digest = hashlib.md5(usedforsecurity=False)
+    parts: list[bytes] = []
     for name, (kind, text) in sorted(attributes.items()):
         is_binary = kind == "Binary"
         value = base64.b64decode(text) if is_binary else text.encode()
-        for part in (name.encode(), kind.encode(), value):
-            if part is value:
-                digest.update(b"\2" if is_binary else b"\1")
-            digest.update(len(part).to_bytes(4, "big") + part)
-    return digest.hexdigest()
+        parts += (_add_length(name.encode()), _add_length(kind.encode()))
+        parts += (b"\2" if is_binary else b"\1", _add_length(value))
+    return hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
+
+
+def _add_length(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
 
 
 def _encode_attribute(name: object, value: Any, service: str) -> EncodedAttribute:
