@@ -76,7 +76,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "states": (
         "streams/src/timelines.py",
         "timelines.update_item",
-        events.dynamodb(ROW, keys=()),
+        events.dynamodb(ROW, keys=("order_id",)),
         {},
     ),
     "existing-handler": ("existing-handler/src/orders.py", "ledger.put_item", PLACED, {}),
@@ -91,7 +91,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "complete, rows": (
         "complete/src/orders.py",
         "ledger.put_item",
-        events.dynamodb(ROW, keys=()),
+        events.dynamodb(ROW, keys=("order_id",)),
         {"key": EITHER},
     ),
 }

@@ -17,6 +17,7 @@ from idempotent_lambda_toolkit.testing import (
     Reason,
     events,
     hammer,
+    message,
 )
 
 pytest_plugins = ["pytester"]
@@ -24,11 +25,12 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
 PLUGIN = "idempotent_lambda_toolkit.testing.plugin"
-EFFECT, TEST, AWS, WITHOUT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+EFFECT, TEST, AWS, WITHOUT, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+(UNIT_TEST,) = re.findall(r"## A unit test\n.*?```python\n(.*?)```", PAGE, re.DOTALL)
 (REPORT,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
-PRELOADED = (Effects, InMemoryClaimStore, ManualClock, events, hammer)
+PRELOADED = (Effects, InMemoryClaimStore, ManualClock, events, hammer, message)
 """pytester forgets what is imported in it, which would then be imported twice."""
 
 
@@ -63,6 +65,12 @@ def test_the_test_of_the_page(pytester: pytest.Pytester) -> None:
     """The page's test passes unchanged."""
     assert len(TEST.splitlines()) <= 16
     run(pytester, TEST).assert_outcomes(passed=1)
+
+
+def test_the_unit_test_of_the_page(pytester: pytest.Pytester) -> None:
+    """The page's unit test passes unchanged, and fails if the code charges another amount."""
+    run(pytester, UNIT_TEST).assert_outcomes(passed=1)
+    run(pytester, UNIT_TEST.replace("1999)]", "1)]")).assert_outcomes(failed=1)
 
 
 def test_the_report_of_the_page(pytester: pytest.Pytester) -> None:

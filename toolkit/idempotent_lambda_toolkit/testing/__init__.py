@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
     from idempotent_lambda_toolkit.testing.hammering.run import hammer
     from idempotent_lambda_toolkit.testing.hammering.subject import HammerError
+    from idempotent_lambda_toolkit.testing.messages import message, read_messages
     from idempotent_lambda_toolkit.testing.plugin import Hammer
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
@@ -39,6 +40,8 @@ __all__ = [
     "Report",
     "events",
     "hammer",
+    "message",
+    "read_messages",
 ]
 
 _HOMES = {
@@ -49,6 +52,7 @@ _HOMES = {
     "hammering.report": ("Finding", "Report"),
     "hammering.run": ("hammer",),
     "hammering.subject": ("HammerError",),
+    "messages": ("message", "read_messages"),
     "plugin": ("Hammer",),
     "stores": ("InMemoryClaimStore", "InMemoryQueues"),
 }

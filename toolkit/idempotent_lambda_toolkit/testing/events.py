@@ -2,24 +2,38 @@
 
 Every function makes one event of one or more bodies. A body is text, which is sent as it is, or any
 other JSON value, which is sent as JSON. The package decodes objects and arrays only, so the body 7
-arrives as the text "7". Every call makes new ids, and a record has every field that its source
-documents.
+arrives as the text "7". Every call makes new ids, and a record has the fields and formats that its
+source documents. A ValueError says what the source cannot carry, and what to send instead.
 
     event = events.sqs({"order_id": "ORDER-1"})  # an SQS event with one message
     events.redelivered(event)  # the same message, delivered again
     events.resent(event)  # another message: its producer has sent the same content again
 """
 
-import base64
-import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from itertools import count
+import re
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid5
+from urllib.parse import quote_plus
 
-from idempotent_lambda.sources.payload import decode_payload
+from idempotent_lambda.sources.parsing import copy_json
+from idempotent_lambda_toolkit.testing.contents import (
+    Attributes,
+    copy_object,
+    encode_attributes,
+    encode_data,
+    encode_text,
+    write_sqs_attributes,
+)
+from idempotent_lambda_toolkit.testing.identifiers import (
+    make_base64,
+    make_hex,
+    make_number,
+    make_uuid,
+)
+from idempotent_lambda_toolkit.testing.items import encode_item, select_keys
+from idempotent_lambda_toolkit.testing.redelivery import redelivered, resent
 
 __all__ = [
     "batch",
@@ -43,22 +57,37 @@ Event = dict[str, Any]
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
+PRODUCER = "AIDAEXAMPLEPRODUCER12"
 SENT_MILLIS = 1_700_000_000_000
-SENT_AT = "2023-11-14T22:13:20Z"
+SENT_AT = "2023-11-14T22:13:20"
 
-_numbers = count(1)
+FIRST_SQS_NUMBER = 18_849_496_460_467_696_128
+FIRST_KINESIS_NUMBER = 49590338271490256608559692538361571095921575989136588898
+FIRST_DYNAMODB_NUMBER = 4_421_584_500_000_000_017_450_439_091
+"""The numbers that AWS documents; the records of a process have larger ones."""
+
+_S3_STRUCTURES = {
+    "ObjectCreated": ("2.1", ("size", "eTag", "sequencer")),
+    "ObjectRemoved": ("2.1", ("sequencer",)),
+    "ObjectTagging": ("2.3", ("eTag",)),
+    "ObjectAcl": ("2.3", ("eTag",)),
+}
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
+
+_S3_KEY = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})+")
 
 
-def sqs(
-    *bodies: Any, queue: str = "orders", message_attributes: Mapping[str, str] | None = None
-) -> Event:
+def sqs(*bodies: Any, queue: str = "orders", message_attributes: Attributes | None = None) -> Event:
     """Make messages of a standard queue.
 
     Args:
         bodies: the bodies, one for each message.
         queue: the queue's name.
-        message_attributes: the producer's attributes, as text; every message has all of them.
+        message_attributes: the producer's attributes: text, numbers, or bytes. Every message has
+            all of them.
     """
+    if queue.endswith(".fifo"):
+        raise ValueError(f"{queue!r} is the name of a FIFO queue: use events.fifo")
     return _records(_sqs_record(body, queue, message_attributes) for body in bodies)
 
 
@@ -66,13 +95,15 @@ def fifo(
     *bodies: Any,
     group: str = "orders",
     queue: str = "orders.fifo",
-    message_attributes: Mapping[str, str] | None = None,
+    message_attributes: Attributes | None = None,
 ) -> Event:
     """Make messages of one message group of a FIFO queue; see `sqs` for the other arguments."""
-    event = sqs(*bodies, queue=queue, message_attributes=message_attributes)
+    if not queue.endswith(".fifo"):
+        raise ValueError(f"{queue!r} is not the name of a FIFO queue: let it end in .fifo")
+    event = _records(_sqs_record(body, queue, message_attributes) for body in bodies)
     for record in event["Records"]:
         record["attributes"] |= {
-            "SequenceNumber": _digits(),
+            "SequenceNumber": make_number(FIRST_SQS_NUMBER),
             "MessageGroupId": group,
             "MessageDeduplicationId": hashlib.sha256(record["body"].encode()).hexdigest(),
         }
@@ -83,7 +114,7 @@ def sns_in_sqs(
     *messages: Any,
     raw: bool = False,
     topic: str = "orders",
-    message_attributes: Mapping[str, str] | None = None,
+    message_attributes: Attributes | None = None,
 ) -> Event:
     """Make notifications of a topic, delivered to a queue.
 
@@ -91,31 +122,25 @@ def sns_in_sqs(
         messages: the published messages, one for each notification.
         raw: whether the subscription has raw message delivery.
         topic: the topic's name.
-        message_attributes: the publisher's attributes, as text.
+        message_attributes: the publisher's attributes: text, numbers, or bytes.
     """
     if raw:
         return sqs(*messages, message_attributes=message_attributes)
-    notes = [_notification(each, topic, message_attributes) for each in messages]
-    for note in notes:
-        for name in (
-            "SigningCertURL",
-            "UnsubscribeURL",
-        ):  # sent directly to Lambda, they end in Url
-            note[name] = note.pop(name[:-3] + "Url")
-    return sqs(*notes)
+    return sqs(*(_write_notification(body, topic, message_attributes) for body in messages))
 
 
 def eventbridge_in_sqs(
     *details: Any, detail_type: str = "Order placed", source: str = "shop.orders"
 ) -> Event:
     """Make events of a bus that a rule sends to a queue; see `eventbridge` for the arguments."""
-    bodies = [eventbridge(each, detail_type=detail_type, source=source) for each in details]
-    return sqs(*bodies)
+    bodies = (eventbridge(detail, detail_type=detail_type, source=source) for detail in details)
+    return sqs(*(json.dumps(body, separators=(",", ":")) for body in bodies))
 
 
 def s3_in_sqs(*keys: str, bucket: str = "orders", event_name: str = "ObjectCreated:Put") -> Event:
     """Make events of a bucket that notifies a queue, one message each; see `s3`."""
-    return sqs(*(s3(key, bucket=bucket, event_name=event_name) for key in keys))
+    bodies = (s3(key, bucket=bucket, event_name=event_name) for key in keys)
+    return sqs(*(json.dumps(body, separators=(",", ":")) for body in bodies))
 
 
 def kinesis(*bodies: Any, stream: str = "orders", partition_key: str = "orders") -> Event:
@@ -135,7 +160,8 @@ def dynamodb(
     """Make the stream records of items that were put into a table.
 
     Args:
-        items: the new items as plain Python values, one for each record.
+        items: the new items as plain Python values, one for each record. Numbers are int or
+            Decimal, as boto3 requires. Bytes arrive as base64, as in every event.
         keys: the names of the attributes of the table's key.
         table: the table's name.
     """
@@ -143,15 +169,18 @@ def dynamodb(
 
 
 def sns(
-    message: Any, *, topic: str = "orders", message_attributes: Mapping[str, str] | None = None
+    message: Any, *, topic: str = "orders", message_attributes: Attributes | None = None
 ) -> Event:
     """Make a notification that goes directly to a function; see `sns_in_sqs`."""
+    subscription = f"{_arn('sns', topic)}:{make_uuid()}"
+    attributes = _write_sns_attributes(message_attributes)
     return _records([
         {
             "EventVersion": "1.0",
-            "EventSubscriptionArn": f"{_arn('sns', topic)}:{_uuid()}",
+            "EventSubscriptionArn": subscription,
             "EventSource": "aws:sns",
-            "Sns": _notification(message, topic, message_attributes),
+            "Sns": _notification(message, subscription, "Url")
+            | {"Subject": None, "MessageAttributes": attributes},
         }
     ])  # fmt: skip
 
@@ -162,27 +191,35 @@ def s3(key: str, *, bucket: str = "orders", event_name: str = "ObjectCreated:Put
     Args:
         key: the object's key as S3 writes it: URL-encoded.
         bucket: the bucket's name.
-        event_name: the type of the S3 event.
+        event_name: the type of the S3 event: ``ObjectCreated:``, ``ObjectRemoved:``,
+            ``ObjectTagging:`` or ``ObjectAcl:`` with its second part.
     """
+    if not _S3_KEY.fullmatch(key):
+        raise ValueError(
+            f"{key!r} is not a key as S3 writes it, which is URL-encoded: use "
+            f"{quote_plus(key, safe='/')!r}"
+        )
+    version, fields = _find_s3_structure(event_name)
+    made = {"size": 12, "eTag": make_hex(32).lower(), "sequencer": make_hex(18)}
     return _records([
         {
-            "eventVersion": "2.1",
+            "eventVersion": version,
             "eventSource": "aws:s3",
             "awsRegion": REGION,
-            "eventTime": SENT_AT,
+            "eventTime": f"{SENT_AT}.000Z",
             "eventName": event_name,
-            "userIdentity": {"principalId": "AWS:PRODUCER"},
+            "userIdentity": {"principalId": f"AWS:{PRODUCER}"},
             "requestParameters": {"sourceIPAddress": "203.0.113.7"},
-            "responseElements": {"x-amz-request-id": _hex(16), "x-amz-id-2": _hex(32)},
+            "responseElements": {"x-amz-request-id": make_hex(16), "x-amz-id-2": make_base64()},
             "s3": {
                 "s3SchemaVersion": "1.0",
                 "configurationId": "notify",
                 "bucket": {
                     "name": bucket,
-                    "ownerIdentity": {"principalId": "OWNER"},
+                    "ownerIdentity": {"principalId": "A3EXAMPLEOWNER"},
                     "arn": f"arn:aws:s3:::{bucket}",
                 },
-                "object": {"key": key, "size": 12, "eTag": _hex(32), "sequencer": _hex(18)},
+                "object": {"key": key} | {name: made[name] for name in fields},
             },
         }
     ])  # fmt: skip
@@ -200,20 +237,20 @@ def eventbridge(
     """
     return {
         "version": "0",
-        "id": _uuid(),
+        "id": make_uuid(),
         "detail-type": detail_type,
         "source": source,
         "account": ACCOUNT,
-        "time": SENT_AT,
+        "time": f"{SENT_AT}Z",
         "region": REGION,
         "resources": [],
-        "detail": detail,
+        "detail": copy_object(detail, "the detail"),
     }
 
 
 def direct(payload: Mapping[str, Any]) -> Event:
     """Make a direct invocation with a custom payload, which Lambda delivers unchanged."""
-    return copy.deepcopy(dict(payload))
+    return copy_object(payload, "the payload")
 
 
 def batch(*events: Event) -> Event:
@@ -222,105 +259,30 @@ def batch(*events: Event) -> Event:
     Raises:
         ValueError: an event has no records.
     """
-    if any("Records" not in each for each in events):
+    if not all(isinstance(event.get("Records"), list) for event in events):
         raise ValueError(
             "only events with Records come in batches: leave out the event without Records"
         )
-    return _records(copy.deepcopy(record) for each in events for record in each["Records"])
-
-
-def redelivered(event: Event) -> Event:
-    """Return the event as its source delivers it again: its messages keep their ids.
-
-    An SQS message has a new receipt handle and a higher receive count. All other sources deliver
-    an identical event.
-    """
-    again = copy.deepcopy(event)
-    for record in _select_records("eventSource", "aws:sqs", again):
-        attributes = record.setdefault("attributes", {})
-        receives = int(attributes.get("ApproximateReceiveCount", 1))
-        attributes["ApproximateReceiveCount"] = str(receives + 1)
-        record["receiptHandle"] = _derive_id(record.get("receiptHandle"))
-    return again
-
-
-def resent(event: Event) -> Event:
-    """Return the event as its producer sends it again: only the ids are new.
-
-    For S3 and DynamoDB Streams, that is another write of the same object or item. An event without
-    ids, such as a custom payload, stays unchanged. The same event gives the same new ids every
-    time.
-    """
-    again = copy.deepcopy(event)
-    for record in _select_records("eventSource", "aws:sqs", again):
-        _renew(record, "messageId", "receiptHandle")
-        record.setdefault("attributes", {})["ApproximateReceiveCount"] = "1"
-        if "SequenceNumber" in record["attributes"]:
-            _renew(record["attributes"], "SequenceNumber", new=_move_number_on)
-        record["body"] = _resent_body(record.get("body"))
-    for record in _select_records("EventSource", "aws:sns", again):
-        _renew(record["Sns"], "MessageId")
-    for record in _select_records("eventSource", "aws:kinesis", again):
-        _renew(record["kinesis"], "sequenceNumber", new=_move_number_on)
-        shard = record["eventID"].partition(":")[0]
-        record["eventID"] = f"{shard}:{record['kinesis']['sequenceNumber']}"
-    for record in _select_records("eventSource", "aws:dynamodb", again):
-        _renew(record, "eventID")
-        _renew(record["dynamodb"], "SequenceNumber", new=_move_number_on)
-    for record in _select_records("eventSource", "aws:s3", again):
-        _renew(record["s3"]["object"], "sequencer", new=_move_number_on)
-        _renew(record.setdefault("responseElements", {}), "x-amz-request-id")
-    if "detail-type" in again:
-        _renew(again, "id")
-    return again
-
-
-def _resent_body(body: Any) -> Any:
-    """Return a body with new ids in its SNS, EventBridge or S3 envelope, if it has one."""
-    inner = decode_payload(body).body
-    if not isinstance(inner, dict):
-        return body
-    if inner.get("Type") == "Notification" and "TopicArn" in inner:
-        _renew(inner, "MessageId")
-    elif "detail-type" in inner or isinstance(inner.get("Records"), list):
-        inner = resent(inner)
-    else:
-        return body
-    return json.dumps(inner)
+    return _records(copy_json(record) for event in events for record in event["Records"])
 
 
 def _records(records: Any) -> Event:
     return {"Records": list(records)}
 
 
-def _select_records(name: str, source: str, event: Event) -> list[dict[str, Any]]:
-    """Return the records of a source."""
-    records = event.get("Records")
-    records = records if isinstance(records, list) else []
-    return [each for each in records if isinstance(each, dict) and each.get(name) == source]
-
-
-def _sqs_record(body: Any, queue: str, attributes: Mapping[str, str] | None) -> dict[str, Any]:
-    text = _text(body)
+def _sqs_record(body: Any, queue: str, attributes: Attributes | None) -> dict[str, Any]:
+    text = encode_text(body, "SQS")
     return {
-        "messageId": _uuid(),
-        "receiptHandle": _hex(32),
+        "messageId": make_uuid(),
+        "receiptHandle": make_base64("AQEB"),
         "body": text,
         "attributes": {
             "ApproximateReceiveCount": "1",
             "SentTimestamp": str(SENT_MILLIS),
-            "SenderId": "PRODUCER",
+            "SenderId": PRODUCER,
             "ApproximateFirstReceiveTimestamp": str(SENT_MILLIS + 5),
         },
-        "messageAttributes": {
-            name: {
-                "stringValue": value,
-                "stringListValues": [],
-                "binaryListValues": [],
-                "dataType": "String",
-            }
-            for name, value in (attributes or {}).items()
-        },
+        **write_sqs_attributes(attributes),
         "md5OfBody": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
         "eventSource": "aws:sqs",
         "eventSourceARN": _arn("sqs", queue),
@@ -328,34 +290,46 @@ def _sqs_record(body: Any, queue: str, attributes: Mapping[str, str] | None) -> 
     }
 
 
-def _notification(message: Any, topic: str, attributes: Mapping[str, str] | None) -> dict[str, Any]:
+def _notification(message: Any, subscription: str, url: str) -> dict[str, Any]:
+    """Return the fields that a notification always has; two of them end in ``Url`` or ``URL``."""
     place = f"https://sns.{REGION}.amazonaws.com"
     return {
         "Type": "Notification",
-        "MessageId": _uuid(),
-        "TopicArn": _arn("sns", topic),
-        "Subject": None,
-        "Message": _text(message),
-        "Timestamp": SENT_AT,
+        "MessageId": make_uuid(),
+        "TopicArn": subscription.rpartition(":")[0],
+        "Message": encode_text(message, "SNS"),
+        "Timestamp": f"{SENT_AT}.000Z",
         "SignatureVersion": "1",
-        "Signature": "bm9uZQ==",
-        "SigningCertUrl": f"{place}/certificate.pem",
-        "UnsubscribeUrl": f"{place}/?Action=Unsubscribe",
-        "MessageAttributes": {
-            name: {"Type": "String", "Value": value} for name, value in (attributes or {}).items()
-        },
+        "Signature": make_base64(size=256),
+        f"SigningCert{url}": f"{place}/SimpleNotificationService-{make_hex(32).lower()}.pem",
+        f"Unsubscribe{url}": f"{place}/?Action=Unsubscribe&SubscriptionArn={subscription}",
     }
 
 
+def _write_notification(message: Any, topic: str, attributes: Attributes | None) -> str:
+    """Return a notification as a queue gets it: without the fields that the publisher left out.
+
+    https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
+    """
+    note = _notification(message, f"{_arn('sns', topic)}:{make_uuid()}", "URL")
+    if attributes:
+        note["MessageAttributes"] = _write_sns_attributes(attributes)
+    return json.dumps(note, indent=2, separators=(",", " : "))
+
+
+def _write_sns_attributes(attributes: Attributes | None) -> dict[str, Any]:
+    encoded = encode_attributes(attributes, "SNS")
+    return {name: {"Type": kind, "Value": text} for name, (kind, text) in encoded.items()}
+
+
 def _kinesis_record(body: Any, stream: str, partition_key: str) -> dict[str, Any]:
-    data = body if isinstance(body, bytes) else _text(body).encode()
-    sequence = _digits()
+    sequence = make_number(FIRST_KINESIS_NUMBER)
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
             "partitionKey": partition_key,
             "sequenceNumber": sequence,
-            "data": base64.b64encode(data).decode(),
+            "data": encode_data(body, "Kinesis"),
             "approximateArrivalTimestamp": SENT_MILLIS / 1000,
         },
         "eventSource": "aws:kinesis",
@@ -369,64 +343,40 @@ def _kinesis_record(body: Any, stream: str, partition_key: str) -> dict[str, Any
 
 
 def _dynamodb_record(item: Mapping[str, Any], keys: tuple[str, ...], table: str) -> dict[str, Any]:
-    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415  # slow, and rarely needed
-
-    image = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+    image = encode_item(item)
     return {
-        "eventID": _hex(32),
+        "eventID": make_hex(32).lower(),
         "eventName": "INSERT",
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": REGION,
         "dynamodb": {
             "ApproximateCreationDateTime": SENT_MILLIS // 1000,
-            "Keys": {name: image[name] for name in keys},
+            "Keys": select_keys(image, keys),
             "NewImage": image,
-            "SequenceNumber": _digits(),
-            "SizeBytes": len(str(item)),
+            "SequenceNumber": make_number(FIRST_DYNAMODB_NUMBER),
+            "SizeBytes": len(json.dumps(image)),
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
         "eventSourceARN": _arn("dynamodb", f"table/{table}/stream/2023-11-14T00:00:00.000"),
     }
 
 
-def _text(body: Any) -> str:
-    return body if isinstance(body, str) else json.dumps(body)
+def _find_s3_structure(event_name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the version of an S3 event, and the fields of its object besides the key.
+
+    Raises:
+        ValueError: the type of event has other fields too, or does not exist.
+    """
+    group, _, kind = event_name.partition(":")
+    if group in _S3_STRUCTURES and kind:
+        return _S3_STRUCTURES[group]
+    groups = ", ".join(f"{name}:" for name in _S3_STRUCTURES)
+    raise ValueError(
+        f"{event_name!r} is not a type of S3 event that events.s3 makes: use a name as S3 sends "
+        f"it, without s3:, which begins with {groups}. For any other type, use a captured event"
+    )
 
 
 def _arn(service: str, name: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
-
-
-def _uuid() -> str:
-    return str(UUID(int=next(_numbers), version=4))
-
-
-def _hex(digits: int) -> str:
-    return f"{next(_numbers):0{digits}X}"
-
-
-def _digits() -> str:
-    return f"{next(_numbers):056d}"
-
-
-_FAMILY = UUID("9d8f3a52-8d0e-4c39-9d52-0d8ce4b1a6f0")
-
-
-def _derive_id(old: object) -> str:
-    """Return a new id; the same old id always gives the same new one."""
-    return str(uuid5(_FAMILY, str(old)))
-
-
-def _move_number_on(old: object) -> str:
-    """Return a number far above the old one, so that no neighbour has it, in the same format."""
-    digits = str(old)
-    if digits.isdecimal():
-        return f"{int(digits) + 10**12:0{len(digits)}d}"
-    return f"{int(digits, 16) + 16**10:0{len(digits)}X}"
-
-
-def _renew(where: dict[str, Any], *names: str, new: Callable[[object], str] = _derive_id) -> None:
-    for name in names:
-        if name in where:
-            where[name] = new(where[name])
