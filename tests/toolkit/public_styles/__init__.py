@@ -1,15 +1,18 @@
-"""Ten handlers as they stand in public repositories' style, each with a verdict.
+"""Ten handlers in the style of public repositories, each with a verdict.
 
 The verdicts were written by reading alone, before `hammer` ran on any of the handlers. Each module
-has a handler with the habits of real code, and `CASE`, which says how it is hammered.
+has a handler with the habits of real code, and `CASE`, which says how it is hammered. Where the
+reader was wrong, the verdict says so. If the mistake hides other findings, `REPAIRED` is the case
+without it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 from botocore.exceptions import ClientError
+
+from tests.toolkit.styles import Style
 
 BODY = {
     "order_id": "ORDER-1",
@@ -20,8 +23,8 @@ BODY = {
 }
 OTHER = BODY | {"order_id": "ORDER-2", "total": "5.00"}
 
-Found = frozenset[tuple[str, str]]
-"""Findings, each as its reason and the name of the side effect."""
+Found = frozenset[tuple[str, str | None]]
+"""Findings, each as its reason and the name of the side effect; None if none shows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +45,9 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """A handler and its verdict.
+class Case(Style):
+    """A handler and its verdict."""
 
-    Attributes:
-        effects: the side effects by the path that leads to them in the module, such as
-            ``"table.put_item"``, with the arguments of `Effects.of`. The last part is the name.
-        reads: functions by path that replace what the handler reads.
-        options: of `hammer`.
-    """
-
-    handler: Callable[..., Any]
-    event: dict[str, Any]
-    effects: Mapping[str, Mapping[str, Any]]
-    reads: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
     verdict: Verdict
 
 

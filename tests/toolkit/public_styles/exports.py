@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import boto3
@@ -39,6 +40,10 @@ def process(message):
     logger.info(f"exported s3://{BUCKET}/{key}")
 
 
+def process_detail(message):
+    process(replace(message, body=message.body["detail"]))
+
+
 CASE = Case(
     handler=process,
     event=events.eventbridge_in_sqs(BODY),
@@ -47,5 +52,16 @@ CASE = Case(
     verdict=Verdict(
         findings=frozenset({("token of the time", "put_object")}),
         because="A delivery that repeats the write after midnight writes a second object.",
+        corrected=frozenset({("no key", None)}),
+        mistake="The event of a bus has the order in its detail, so `body.order_id` is not there.",
     ),
+)
+REPAIRED = replace(
+    CASE,
+    handler=process_detail,
+    options={
+        "key": "body.detail.order_id",
+        "different": [events.eventbridge_in_sqs(OTHER)],
+    },
+    verdict=replace(CASE.verdict, corrected=None, mistake=""),
 )
