@@ -1,6 +1,7 @@
 """Styles with several calls at the same time."""
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 from idempotent_lambda import idempotent
@@ -11,6 +12,11 @@ from . import BODY, KEY, ONCE, ORDER
 
 
 async def charge(order):
+    """A placeholder for a call to the payment provider."""
+    await asyncio.sleep(0)
+
+
+def charge_now(order):
     """A placeholder for a call to the payment provider."""
 
 
@@ -39,6 +45,49 @@ async def charge_later(order):
 
 def await_a_decorated_coroutine(event, context):
     return asyncio.run(charge_later(event["detail"]))
+
+
+def list_failures(records, results):
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": record["messageId"]}
+            for record, result in zip(records, results, strict=True)
+            if isinstance(result, BaseException)
+        ]
+    }
+
+
+def gather_decorated_coroutines(event, context):
+    async def charge_all():
+        calls = (charge_later(json.loads(record["body"])) for record in event["Records"])
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    return list_failures(event["Records"], asyncio.run(charge_all()))
+
+
+@idempotent(name="charge_order", key="order.order_id", lease_seconds=60)
+def charge_order(order):
+    charge_now(order)
+    return order["order_id"]
+
+
+@idempotent(name="charge_two", key="order.order_id", lease_seconds=60)
+def charge_two(order):
+    charge_order(order)
+    charge_now(order)
+
+
+def nest_decorated_functions(event, context):
+    for record in event["Records"]:
+        charge_two(json.loads(record["body"]))
+
+
+def submit_decorated_functions(event, context):
+    with ThreadPoolExecutor(4) as pool:
+        futures = [
+            pool.submit(charge_order, json.loads(record["body"])) for record in event["Records"]
+        ]
+    return list_failures(event["Records"], [future.exception() for future in futures])
 
 
 def gather_with_tokens(message):
@@ -82,6 +131,15 @@ STYLES = {
     ),
     "await a decorated coroutine": Style(
         handler=await_a_decorated_coroutine, event=events.eventbridge(BODY), effects={"charge": {}}
+    ),
+    "gather decorated coroutines": Style(
+        handler=gather_decorated_coroutines, event=ORDER, effects={"charge": {}}
+    ),
+    "nest decorated functions": Style(
+        handler=nest_decorated_functions, event=ORDER, effects={"charge_now": {}}
+    ),
+    "submit decorated functions": Style(
+        handler=submit_decorated_functions, event=ORDER, effects={"charge_now": {}}
     ),
     "gather with tokens": Style(
         handler=gather_with_tokens, event=ORDER, effects=RESERVES, options=ONCE

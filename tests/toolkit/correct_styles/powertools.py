@@ -1,9 +1,13 @@
 """Styles with Powertools for AWS Lambda."""
 
+import asyncio
+
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
+    AsyncBatchProcessor,
     BatchProcessor,
     EventType,
+    async_process_partial_response,
     process_partial_response,
 )
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent, event_source
@@ -19,6 +23,7 @@ from . import BODY, KEY, ORDER, OTHER
 
 logger = Logger(service="orders")
 queued = BatchProcessor(event_type=EventType.SQS)
+queued_together = AsyncBatchProcessor(event_type=EventType.SQS)
 streamed = BatchProcessor(event_type=EventType.KinesisDataStreams)
 
 
@@ -37,6 +42,17 @@ def charge_order(order):
     return order["order_id"]
 
 
+async def charge_async(order):
+    """A placeholder for a call to the payment provider."""
+    await asyncio.sleep(0)
+
+
+@idempotent(name="charge_later", key="order.order_id", lease_seconds=60)
+async def charge_later(order):
+    await charge_async(order)
+    return order["order_id"]
+
+
 def handle_queued(record: SQSRecord):
     return charge_order(record.json_body)
 
@@ -49,6 +65,16 @@ def handle_streamed(record: KinesisStreamRecord):
 def process_a_batch(event, context):
     return process_partial_response(
         event=event, record_handler=handle_queued, processor=queued, context=context
+    )
+
+
+async def handle_together(record: SQSRecord):
+    return await charge_later(record.json_body)
+
+
+def process_a_batch_together(event, context):
+    return async_process_partial_response(
+        event=event, record_handler=handle_together, processor=queued_together, context=context
     )
 
 
@@ -72,6 +98,9 @@ def parse_the_body(message):
 CHARGES = {"charge": {}}
 STYLES = {
     "process a batch": Style(handler=process_a_batch, event=ORDER, effects=CHARGES),
+    "process a batch together": Style(
+        handler=process_a_batch_together, event=ORDER, effects={"charge_async": {}}
+    ),
     "process a stream": Style(
         handler=process_a_stream, event=events.kinesis(BODY, OTHER), effects=CHARGES
     ),
