@@ -52,7 +52,7 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     for worker in range(workers):
         first = scenarios[worker::WAITING_WORKERS] if worker < WAITING_WORKERS else []
         share = len(items) * (worker + 1) // workers - len(order) - len(first)
-        order += [*first, *islice(rest, share)]
+        order += [*first, *islice(rest, max(share, 0))]
     return [*order, *rest]
 
 

@@ -27,3 +27,9 @@ def test_scenarios_come_first(workers: int) -> None:
     starts = [len(items) * worker // workers for worker in range(workers)]
     begins = [order[start].is_scenario for start in starts]
     assert begins == [worker < WAITING_WORKERS for worker in range(workers)]
+
+
+def test_only_scenarios() -> None:
+    """More scenarios than a worker's share are dealt whole."""
+    items: Any = [Item(number) for number in [7] * 5]
+    assert sorted(map(id, dealt(items, 4))) == sorted(map(id, items))

@@ -16,6 +16,7 @@ from scripts.support.terraform import OFFLINE, binary, environment
 from tests.inputs import read_inputs
 from tests.module.aws_metrics import SERVICES
 from tests.module.stacks import OFFLINE_PROVIDER, ROOT, copy_module
+from tests.once import make_once
 
 # The plan of all of them takes half a minute, and several minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.timeout(900)
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCE = '"../terraform-aws-idempotent-lambda"'
+
+Changes = dict[str, dict[str, Any]]
 
 CONSUMER = {
     "aws_cloudwatch_log_group": 1,
@@ -266,7 +269,13 @@ def blocks(checkout: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Changes:
+    """What a plan of all of them changes, by address: half a minute, so made once in a run."""
+    planned: Changes = make_once(tmp_path_factory, "examples", lambda: plan_all(tmp_path_factory))
+    return planned
+
+
+def plan_all(tmp_path_factory: pytest.TempPathFactory) -> Changes:
     """All of them in one plan, each as a module of its name: initialised once, planned at once."""
     checkout = copy_module(tmp_path_factory.mktemp("examples") / "checkout")
     root = checkout / "all"
@@ -284,7 +293,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Any:
                 patch.delenv(name)
         stack = tftest.TerraformTest(str(root), binary=binary(), env=environment(OFFLINE))
         stack.setup()
-        return stack.plan(output=True)
+        changes: Changes = stack.plan(output=True).resource_changes
+    return changes
 
 
 def name_of(place: str) -> str:
@@ -292,17 +302,17 @@ def name_of(place: str) -> str:
     return re.sub(r"\W", "-", place)
 
 
-def inventory(plan: Any, place: str) -> dict[str, str]:
+def inventory(plan: Changes, place: str) -> dict[str, str]:
     """The type of each resource that is planned at a place, by its address there."""
     within = f"module.{name_of(place)}."
     return {
         address.removeprefix(within): change["type"]
-        for address, change in plan.resource_changes.items()
+        for address, change in plan.items()
         if address.startswith(within) and change["mode"] == "managed"
     }
 
 
-def of_the_module(plan: Any, place: str) -> set[str]:
+def of_the_module(plan: Changes, place: str) -> set[str]:
     """The addresses within the module of what is planned at a place with one module block."""
     addresses = (address.partition("module.orders.") for address in inventory(plan, place))
     return {inside for outside, _, inside in addresses if not outside}
@@ -349,18 +359,18 @@ def test_every_example_and_snippet_is_counted() -> None:
     assert rest == FRAGMENTS
 
 
-# One test for each question, not for each place: every process that runs one makes the plan.
+# One test for each question, not for each place.
 @pytest.mark.terraform
-def test_the_plans(plan: Any) -> None:
+def test_the_plans(plan: Changes) -> None:
     """Each plans to as many resources of each type as the table says, and no others."""
     planned = {place: dict(Counter(inventory(plan, place).values())) for place in PLANNED}
     assert planned == PLANNED
-    made = [each for each in plan.resource_changes.values() if each["mode"] == "managed"]
+    made = [each for each in plan.values() if each["mode"] == "managed"]
     assert sum(map(Counter.total, map(Counter, PLANNED.values()))) == len(made)
 
 
 @pytest.mark.terraform
-def test_the_quickstart_makes_nothing_that_the_complete_example_does_not(plan: Any) -> None:
+def test_the_quickstart_makes_nothing_that_the_complete_example_does_not(plan: Changes) -> None:
     """The module creates a known set in the quickstart, and more in the complete example."""
     assert of_the_module(plan, "examples/quickstart") == QUICKSTART
     assert of_the_module(plan, "examples/complete") > QUICKSTART
@@ -384,12 +394,12 @@ def test_the_complete_example_uses_every_attribute_that_fits(
     assert declared - used == UNUSED
 
 
-def planned_alarms(plan: Any, place: str) -> dict[str, dict[str, Any]]:
+def planned_alarms(plan: Changes, place: str) -> dict[str, dict[str, Any]]:
     """The alarms that are planned at a place, by the names that `alarms.disabled` takes."""
     within = f"module.{name_of(place)}.module.orders.aws_cloudwatch_metric_alarm.alarm["
     return {
         json.loads(address.removeprefix(within).removesuffix("]")): change["change"]["after"]
-        for address, change in plan.resource_changes.items()
+        for address, change in plan.items()
         if address.startswith(within)
     }
 
@@ -401,7 +411,7 @@ def watched_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.terraform
-def test_each_planned_alarm_watches_what_its_service_reports(plan: Any) -> None:
+def test_each_planned_alarm_watches_what_its_service_reports(plan: Changes) -> None:
     """Namespace, metric, dimension and statistic are as documented: another alarm never starts."""
     for place in ("examples/complete", "docs/settings.md, At most once"):
         alarms = planned_alarms(plan, place)
@@ -416,7 +426,7 @@ def test_each_planned_alarm_watches_what_its_service_reports(plan: Any) -> None:
 
 
 @pytest.mark.terraform
-def test_each_threshold_has_the_unit_of_its_metric(plan: Any, complete: dict[str, Any]) -> None:
+def test_each_threshold_has_the_unit_of_its_metric(plan: Changes, complete: dict[str, Any]) -> None:
     """A threshold in seconds or in % of the timeout reaches CloudWatch in the metric's unit."""
     given = complete["alarms"]
     timeout = complete["function"]["timeout_seconds"]
