@@ -12,6 +12,7 @@ import pytest
 
 from scripts.support import terraform as terraform_module
 from scripts.support.terraform import (
+    PROVIDER,
     Terraform,
     TerraformError,
     cli_config,
@@ -197,6 +198,23 @@ def test_a_failure_holds_what_terraform_said(tmp_path: Path) -> None:
         stack.run("validate")
     assert str(error.value).startswith(f"terraform validate failed in {tmp_path}\n")
     assert "undeclared local value" in error.value.output
+
+
+@pytest.mark.terraform
+def test_checksums_are_compared_once(tmp_path: Path) -> None:
+    """After ``init``, a command starts the provider without reading all of it first."""
+    (tmp_path / "main.tf").write_text('data "aws_region" "current" {}\n')
+    stack = Terraform(directory=tmp_path)
+    stack.init()
+    (installed,) = (tmp_path / ".terraform" / "providers" / PROVIDER).glob("*/*")
+    installed.rename(tmp_path / "installed")
+    installed.mkdir()
+    other = installed / "terraform-provider-aws_v0"
+    other.write_text("#!/bin/sh\nexit 1\n")
+    other.chmod(0o755)
+    with pytest.raises(TerraformError) as error:
+        stack.run("validate")
+    assert other.name in error.value.output
 
 
 @pytest.mark.terraform
