@@ -35,12 +35,13 @@ def prepare(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Terrafo
     return prepare
 
 
+# One process for all files: each would read the schemas of the provider again.
 @pytest.mark.terraform
 @pytest.mark.slow
-@pytest.mark.parametrize("file", FILES)
-def test_the_file_passes(file: str, prepare: Callable[[str], Terraform]) -> None:
-    """Every run of the file passes; mocks stand for AWS, so it needs no credentials."""
-    check_file(prepare("tests"), "tests", file)
+@pytest.mark.timeout(900)
+def test_the_files_pass(prepare: Callable[[str], Terraform]) -> None:
+    """Every run of every file passes; mocks stand for AWS, so it needs no credentials."""
+    check_files(prepare("tests"), "tests", FILES)
 
 
 # test_rejections.py plans these cases too, asks for more, and is faster.
@@ -50,11 +51,13 @@ def test_the_file_passes(file: str, prepare: Callable[[str], Terraform]) -> None
 @pytest.mark.parametrize("file", REJECTIONS)
 def test_the_rejections_pass(file: str, prepare: Callable[[str], Terraform]) -> None:
     """Every case of the file fails at the object that it expects to fail."""
-    check_file(prepare("tests/rejections"), "tests/rejections", file)
+    check_files(prepare("tests/rejections"), "tests/rejections", [file])
 
 
-def check_file(module: Terraform, directory: str, file: str) -> None:
-    """Run one file of Terraform's tests, and compare the number of runs."""
-    output = module.run("test", f"-test-directory={directory}", f"-filter={directory}/{file}")
-    runs = (ROOT / directory / file).read_text(encoding="utf-8").count("\nrun ")
+def check_files(module: Terraform, directory: str, files: list[str]) -> None:
+    """Run files of Terraform's tests, and compare the number of runs."""
+    filters = [f"-filter={directory}/{file}" for file in files]
+    output = module.run("test", f"-test-directory={directory}", *filters)
+    texts = [(ROOT / directory / file).read_text(encoding="utf-8") for file in files]
+    runs = sum(text.count("\nrun ") for text in texts)
     assert f"Success! {runs} passed, 0 failed." in output
