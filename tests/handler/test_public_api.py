@@ -46,6 +46,7 @@ def test_toolkit() -> None:
         "EffectFailed",
         "Effects",
         "Finding",
+        "Hammer",
         "HammerError",
         "InMemoryClaimStore",
         "InMemoryQueues",
@@ -54,6 +55,8 @@ def test_toolkit() -> None:
         "Report",
         "events",
         "hammer",
+        "message",
+        "read_messages",
     ]
     assert all(hasattr(kit, name) for name in kit.__all__)
 

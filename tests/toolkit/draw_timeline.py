@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from idempotent_lambda_toolkit.testing import Effects, hammer
-from idempotent_lambda_toolkit.testing.hammering.timeline import draw_timeline
+from idempotent_lambda_toolkit.testing.reporting.timeline import draw_timeline
 
 from .corpus import token_of_the_envelope as example
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from idempotent_lambda_toolkit.testing.html_report import HtmlReport
+from idempotent_lambda_toolkit.testing.reporting.html_report import HtmlReport
 
 from .test_plugin import EFFECT, PLUGIN, PRELOADED, ROOT, TEST
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from idempotent_lambda_toolkit.testing import Effects, Report, events, hammer
-from idempotent_lambda_toolkit.testing.hammering.page import Entry, build_page
 from idempotent_lambda_toolkit.testing.hammering.recording import Kind
-from idempotent_lambda_toolkit.testing.hammering.timeline import COLORS, WIDTH, draw_timeline
-from idempotent_lambda_toolkit.testing.hammering.transfer import dump_report, load_report
+from idempotent_lambda_toolkit.testing.reporting.page import Entry, build_page
+from idempotent_lambda_toolkit.testing.reporting.timeline import COLORS, WIDTH, draw_timeline
+from idempotent_lambda_toolkit.testing.reporting.transfer import dump_report, load_report
 from tests.toolkit.draw_timeline import PICTURE, draw
 
 HOSTILE = "\"'><script>alert(1)</script>&\u202e\u2066\x1b[2J\x00]]>-->\ud800\u200d"

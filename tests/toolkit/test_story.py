@@ -10,7 +10,7 @@ import pytest
 from idempotent_lambda import idempotent
 from idempotent_lambda_toolkit.testing import Effects, Finding, Reason, events, hammer
 from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment, describe_key
-from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
+from idempotent_lambda_toolkit.testing.reporting.story import Problem, write_story
 
 from .stories import check_stories
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing.effects import Effects
     from idempotent_lambda_toolkit.testing.failures import AnswerLost, EffectFailed
     from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
-    from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
     from idempotent_lambda_toolkit.testing.hammering.run import hammer
     from idempotent_lambda_toolkit.testing.hammering.subject import HammerError
     from idempotent_lambda_toolkit.testing.messages import message, read_messages
     from idempotent_lambda_toolkit.testing.plugin import Hammer
+    from idempotent_lambda_toolkit.testing.reporting.report import Finding, Report
     from idempotent_lambda_toolkit.testing.stores import InMemoryClaimStore, InMemoryQueues
 
 __all__ = [
@@ -49,7 +49,7 @@ _HOMES = {
     "effects": ("Effects",),
     "failures": ("AnswerLost", "EffectFailed"),
     "hammering.reasons": ("Reason",),
-    "hammering.report": ("Finding", "Report"),
+    "reporting.report": ("Finding", "Report"),
     "hammering.run": ("hammer",),
     "hammering.subject": ("HammerError",),
     "messages": ("message", "read_messages"),

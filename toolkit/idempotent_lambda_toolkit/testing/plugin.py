@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from idempotent_lambda_toolkit.testing import html_report
+from idempotent_lambda_toolkit.testing.reporting import html_report
 
 if TYPE_CHECKING:
     from idempotent_lambda_toolkit.testing import (

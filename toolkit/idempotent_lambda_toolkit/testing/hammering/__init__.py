@@ -1,1 +1,1 @@
-"""`hammer`: the scenarios of code under test, their judgement and the report."""
+"""`hammer`: the scenarios of code under test, and their judgement."""

@@ -15,7 +15,6 @@ from idempotent_lambda_toolkit.testing.hammering.lost_answers import (
 )
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.recording import describe_key
-from idempotent_lambda_toolkit.testing.hammering.report import Finding
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.steps import (
     RESENT,
@@ -23,11 +22,12 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     Differences,
     FaultPoint,
 )
-from idempotent_lambda_toolkit.testing.hammering.story import Problem, write_story
 from idempotent_lambda_toolkit.testing.hammering.subject import HammerError, Subject
 from idempotent_lambda_toolkit.testing.hammering.tokens import list_shared_tokens
 from idempotent_lambda_toolkit.testing.hammering.unseen import explain_unseen
-from idempotent_lambda_toolkit.testing.hammering.wording import (
+from idempotent_lambda_toolkit.testing.reporting.report import Finding
+from idempotent_lambda_toolkit.testing.reporting.story import Problem, write_story
+from idempotent_lambda_toolkit.testing.reporting.wording import (
     count,
     describe_delivery,
     describe_effect,

@@ -26,7 +26,6 @@ from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
 from idempotent_lambda_toolkit.testing.hammering.process_hash import change_hashes
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
-from idempotent_lambda_toolkit.testing.hammering.report import Report
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
@@ -40,6 +39,7 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
 from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
 from idempotent_lambda_toolkit.testing.hammering.waiting import simulate_waits
 from idempotent_lambda_toolkit.testing.hammering.workers import Workers
+from idempotent_lambda_toolkit.testing.reporting.report import Report
 
 END = (Reason.KEY_CHANGES, Reason.KEY_OF_THE_BATCH, Reason.REMEMBERS, Reason.DROPS_OLD)
 """The reasons that make all further scenarios meaningless."""

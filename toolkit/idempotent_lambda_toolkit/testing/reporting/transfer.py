@@ -6,7 +6,7 @@ from typing import Any
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment
-from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
+from idempotent_lambda_toolkit.testing.reporting.report import Finding, Report
 
 
 def dump_report(report: Report) -> str:

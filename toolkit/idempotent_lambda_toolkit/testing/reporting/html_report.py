@@ -85,7 +85,7 @@ class HtmlReport:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[Any]:
         """Attach the reports of a test to pytest's."""
-        from idempotent_lambda_toolkit.testing.hammering.transfer import (  # noqa: PLC0415
+        from idempotent_lambda_toolkit.testing.reporting.transfer import (  # noqa: PLC0415
             dump_report,
         )
 
@@ -110,11 +110,11 @@ class HtmlReport:
 
     def write(self) -> None:
         """Write the page; keep the problem if that fails."""
-        from idempotent_lambda_toolkit.testing.hammering.page import (  # noqa: PLC0415
+        from idempotent_lambda_toolkit.testing.reporting.page import (  # noqa: PLC0415
             Entry,
             build_page,
         )
-        from idempotent_lambda_toolkit.testing.hammering.transfer import (  # noqa: PLC0415
+        from idempotent_lambda_toolkit.testing.reporting.transfer import (  # noqa: PLC0415
             load_report,
         )
 

@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from idempotent_lambda_toolkit.testing.hammering.markup import escape
-from idempotent_lambda_toolkit.testing.hammering.report import Finding, Report
-from idempotent_lambda_toolkit.testing.hammering.timeline import (
+from idempotent_lambda_toolkit.testing.reporting.markup import escape
+from idempotent_lambda_toolkit.testing.reporting.report import Finding, Report
+from idempotent_lambda_toolkit.testing.reporting.timeline import (
     COLORS,
     STYLE,
     WIDTH,
     draw_timeline,
 )
-from idempotent_lambda_toolkit.testing.hammering.wording import count
+from idempotent_lambda_toolkit.testing.reporting.wording import count
 
 _CODE = re.compile(r"`([^`]+)`")
 _LONGEST_WORD = 24

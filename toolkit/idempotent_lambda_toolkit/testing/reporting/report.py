@@ -5,7 +5,7 @@ from pathlib import Path
 
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
 from idempotent_lambda_toolkit.testing.hammering.recording import Moment
-from idempotent_lambda_toolkit.testing.hammering.wording import count
+from idempotent_lambda_toolkit.testing.reporting.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Report:
 
         The page is complete in itself: it needs no script and no network.
         """
-        from idempotent_lambda_toolkit.testing.hammering import page  # noqa: PLC0415  # it reads this
+        from idempotent_lambda_toolkit.testing.reporting import page  # noqa: PLC0415  # it reads this
 
         return page.build_page([page.Entry("", self)])
 

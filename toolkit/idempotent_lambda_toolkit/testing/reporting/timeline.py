@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from idempotent_lambda_toolkit.testing.hammering.markup import cut, escape
 from idempotent_lambda_toolkit.testing.hammering.recording import Kind, Moment
-from idempotent_lambda_toolkit.testing.hammering.report import Finding
+from idempotent_lambda_toolkit.testing.reporting.markup import cut, escape
+from idempotent_lambda_toolkit.testing.reporting.report import Finding
 
 WIDTH = 440
 _FIRST_LANE, _LANE, _TEXT = 66, 38, 24

@@ -1,0 +1,1 @@
+"""What people read of `hammer`: findings in words, stories, timelines and the HTML page."""
