@@ -1,11 +1,23 @@
 """The `hammer` function reads results that report failures as the package and Lambda do."""
 
+import contextlib
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from idempotent_lambda import idempotent
-from idempotent_lambda_toolkit.testing import Effects, HammerError, Reason, events, hammer
+from idempotent_lambda.decorator import Wiring
+from idempotent_lambda.settings import Settings
+from idempotent_lambda_toolkit.testing import (
+    Effects,
+    HammerError,
+    InMemoryClaimStore,
+    ManualClock,
+    Reason,
+    events,
+    hammer,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -77,3 +89,25 @@ def test_failures_of_an_invocation_without_a_batch() -> None:
     """Lambda reads no failures of an asynchronous invocation, so the failure is lost."""
     (finding,) = hammer(returns_failures, {"order_id": "ORDER-1"}, effects=EFFECTS).findings
     assert finding.reason is Reason.FAILURES_NOT_READ
+
+
+def test_a_decorator_with_a_wiring() -> None:
+    """A decorated function with another table is refused, also if the code swallows all errors."""
+    environment = {
+        "IDEMPOTENCY_TABLE": "orders",
+        "IDEMPOTENCY_NAMESPACE": "orders",
+        "IDEMPOTENCY_RETENTION_SECONDS": "1900800",
+    }
+    settings = Settings.from_environment(environment, require_processor=False)
+    wiring = Wiring(settings, InMemoryClaimStore(), ManualClock(), Mock())
+
+    @idempotent(name="with_a_wiring", key="order.order_id", lease_seconds=60, wiring=wiring)
+    def call(order: Any) -> None:
+        charge(order)
+
+    def handler(event: Any, _: Any) -> None:
+        with contextlib.suppress(BaseException):
+            call(event)
+
+    with pytest.raises(HammerError, match=r"'with_a_wiring' has a wiring.*leave out `wiring`"):
+        hammer(handler, {"order_id": "ORDER-1"}, effects=EFFECTS)

@@ -26,6 +26,7 @@ from idempotent_lambda_toolkit.testing.hammering.judge import Judge
 from idempotent_lambda_toolkit.testing.hammering.plan import plan_scenarios
 from idempotent_lambda_toolkit.testing.hammering.process_hash import change_hashes
 from idempotent_lambda_toolkit.testing.hammering.reasons import Reason
+from idempotent_lambda_toolkit.testing.hammering.recording import RecordedStore
 from idempotent_lambda_toolkit.testing.hammering.responses import count_records
 from idempotent_lambda_toolkit.testing.hammering.scenario import Scenario
 from idempotent_lambda_toolkit.testing.hammering.sent_time import find_sent_time
@@ -36,7 +37,11 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
     Differences,
     FaultPoint,
 )
-from idempotent_lambda_toolkit.testing.hammering.subject import Subject, describe_subject
+from idempotent_lambda_toolkit.testing.hammering.subject import (
+    HammerError,
+    Subject,
+    describe_subject,
+)
 from idempotent_lambda_toolkit.testing.hammering.waiting import simulate_waits
 from idempotent_lambda_toolkit.testing.hammering.workers import Workers
 from idempotent_lambda_toolkit.testing.reporting.report import Report
@@ -165,6 +170,7 @@ class _Hammering:
         self._time = SimulatedTime(self._sleep)
         clock = ScenarioClock(self._time, ManualClock().now())
         self._now = Scenario(subject, self._events, clock, self._workers)
+        self._with_other_table: str | None = None
         self._should_run: Callable[[DecoratedCall], bool] = DecoratedCall.should_run.fget  # type: ignore[attr-defined]  # a property
 
     @contextmanager
@@ -198,6 +204,8 @@ class _Hammering:
 
     def _begin_call(self, call: DecoratedCall) -> bool:
         """Answer `DecoratedCall.should_run`, which is asked in the task that runs the function."""
+        if not isinstance(call._wiring.store, RecordedStore):  # noqa: SLF001  # as below
+            self._with_other_table = call._rule.name  # noqa: SLF001  # as below
         if should_run := self._should_run(call):
             self._now.begin_call(call._owner)  # noqa: SLF001  # the package has no other place
         return should_run
@@ -285,5 +293,10 @@ class _Hammering:
             differences=differences,
         )
         self._now.run(steps, settle=settle)
+        if name := self._with_other_table:
+            raise HammerError(
+                f"the decorated function {name!r} has a wiring, so hammer cannot see its records: "
+                "leave out `wiring`, because hammer sets it"
+            )
         self.entered |= self._now.entered
         return self._now
