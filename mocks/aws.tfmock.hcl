@@ -1,5 +1,6 @@
-# For the tests of your stack: docs/testing.md shows how to use this file. Without it, a mock makes up random text, which
-# the provider refuses where it needs an ARN. Every ARN has the same Region and account, as the module expects.
+# For the tests of your stack: docs/guides/test-your-stack.md shows how to use this file. Without it, a mock makes up
+# random text, which the provider refuses where it needs an ARN. Every ARN has the same Region and account, as the module
+# expects.
 #
 # It works with Terraform 1.9 or newer. There, Terraform knows these values only when it applies.
 

@@ -1,4 +1,4 @@
-"""A stack of somebody else tests itself with the module's mocks, as docs/testing.md shows."""
+"""A stack of somebody else tests itself with the module's mocks, as a guide shows."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import pytest
 from scripts.support.terraform import Terraform, TerraformError, binary
 from tests.module.stacks import ROOT, copy_module
 
-PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "test-your-stack.md").read_text(encoding="utf-8")
 (TEST,) = re.findall(r"^```hcl\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 NAME = "terraform-aws-idempotent-lambda"
 SOURCE = f"../{NAME}"
@@ -198,7 +198,7 @@ def test_opentofu_knows_the_blocks() -> None:
     assert mocks.keys() - {"__comments__"} == {"mock_resource"}
     names = {name for block in mocks["mock_resource"] for body in block.values() for name in body}
     assert {name for name in names if not name.startswith("__")} == {"defaults"}
-    assert "(../mocks/aws.tfmock.hcl) into `mock_provider`" in PAGE
+    assert "(../../mocks/aws.tfmock.hcl) into `mock_provider`" in PAGE
 
 
 def test_each_resource_with_an_arn_has_a_mock() -> None:

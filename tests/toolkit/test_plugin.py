@@ -24,9 +24,9 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text()
+REFERENCE = (ROOT / "docs" / "testing-reference.md").read_text()
 PLUGIN = "idempotent_lambda_toolkit.testing.plugin"
-EFFECT, TEST, AWS, WITHOUT, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-(UNIT_TEST,) = re.findall(r"## A unit test\n.*?```python\n(.*?)```", PAGE, re.DOTALL)
+EFFECT, TEST, AWS, UNIT_TEST, WITHOUT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (REPORT,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -145,8 +145,8 @@ def test_costs_nothing() -> None:
 
 
 def test_reasons() -> None:
-    """The page's table has every reason with its texts, in order."""
-    lines = [line for line in PAGE.splitlines() if line.startswith("| `")]
+    """The reference has every reason with its texts, in order."""
+    lines = [line for line in REFERENCE.splitlines() if line.startswith("| `")]
     rows = [tuple(part.strip() for part in line.strip("|").split(" | ")) for line in lines]
     expected = [(f"`{each}`", each.meaning, each.fix) for each in Reason]
     assert [row for row in rows if len(row) == 3] == expected

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The name of a problem. docs/testing.md has a table of all of them."""
+    """The name of a problem. docs/testing-reference.md has a table of all of them."""
 
     NEVER_HAPPENS = "never happens"
     NO_KEY = "no key"
