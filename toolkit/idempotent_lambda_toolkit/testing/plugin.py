@@ -128,7 +128,7 @@ class Hammer:
             event: the event as Lambda delivers it.
             key: the key expression of a processor.
             different: events of other operations, which must all have their side effects.
-            exactly_once: whether a side effect must not repeat even after a crash.
+            exactly_once: whether a side effect must not repeat even after a crash or a lost answer.
             retries: whether the producer may send the same message again.
             timeout_seconds: the timeout of the function.
             fresh: a function that clears the memory of your test doubles.
