@@ -22,7 +22,7 @@ class Payments:
     """A receiver."""
 
     def charge(self, order_id: str, token: str) -> None:
-        raise NotImplementedError
+        """The test replaces it."""
 
 
 def process(message: Message) -> None:
