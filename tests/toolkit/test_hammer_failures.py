@@ -1,6 +1,8 @@
 """The `hammer` function reads results that report failures as the package and Lambda do."""
 
 import contextlib
+import queue
+import threading
 from typing import Any
 from unittest.mock import Mock
 
@@ -111,3 +113,34 @@ def test_a_decorator_with_a_wiring() -> None:
 
     with pytest.raises(HammerError, match=r"'with_a_wiring' has a wiring.*leave out `wiring`"):
         hammer(handler, {"order_id": "ORDER-1"}, effects=EFFECTS)
+
+
+@pytest.mark.parametrize("event", [[ORDER], None, "text"])
+def test_an_event_that_is_no_dict(event: Any) -> None:
+    """The error says what Lambda delivers, for the event and for the different ones."""
+    with pytest.raises(HammerError, match="Lambda delivers a dict"):
+        hammer(reports_what_fails, event, effects=EFFECTS, key=KEY)
+    with pytest.raises(HammerError, match="Lambda delivers a dict"):
+        hammer(reports_what_fails, ORDER, effects=EFFECTS, key=KEY, different=[event])
+
+
+def test_a_worker_thread_that_ends() -> None:
+    """A thread that a failure ends, with work in its queue, is a swallowed failure and no more."""
+
+    def process(message: Any) -> None:
+        lines: queue.Queue[str | None] = queue.Queue()
+
+        def work() -> None:
+            while (line := lines.get()) is not None:
+                pay(token=f"{message.idempotency_token}-{line}")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        for line in ("a", "b", "c", None):
+            lines.put(line)
+        thread.join()
+
+    effects = Effects()
+    pay = effects.of("pay", token="token")
+    report = hammer(process, ORDER, effects=effects, key=KEY)
+    assert {each.reason for each in report.findings} == {Reason.SWALLOWED}, report

@@ -245,6 +245,7 @@ LIMITS: dict[str, list[Callable[..., None]]] = {
         deliveries.test_months,
         deliveries.test_dropping_what_is_older_than_two_days,
     ],
+    "a rate limit by the wall clock": [deliveries.test_a_rate_limit_by_the_wall_clock],
     "a wait that it cannot simulate": [deliveries.test_a_wait_that_hammer_cannot_replace],
     "a clock or sleep function in a default value": [
         deliveries.test_a_sleep_that_hammer_cannot_replace

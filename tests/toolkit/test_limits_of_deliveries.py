@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from idempotent_lambda import idempotent
-from idempotent_lambda_toolkit.testing import Effects, Reason, Report, events, hammer
+from idempotent_lambda_toolkit.testing import Effects, HammerError, Reason, Report, events, hammer
 
 pytestmark = pytest.mark.slow
 
@@ -237,6 +237,26 @@ def measure_simulated_time(wait: Callable[[float], None]) -> set[int]:
 def test_a_wait_that_hammer_cannot_replace(wait: Callable[[float], None]) -> None:
     """It waits really, and uses none of the invocation's simulated time."""
     assert measure_simulated_time(wait) == {0}
+
+
+def test_a_rate_limit_by_the_wall_clock() -> None:
+    """A rate limit that raises takes the next scenario for a message that comes too early."""
+    last = 0.0
+
+    def forget() -> None:
+        nonlocal last
+        last = 0.0
+
+    def process(message: Any) -> None:
+        nonlocal last
+        if time.time() - last < 1:
+            raise RuntimeError("too fast")
+        last = time.time()
+        charge(message.body)
+
+    with pytest.raises(HammerError, match="too fast"):
+        rehearse(process)
+    assert rehearse(process, fresh=forget).passed
 
 
 @pytest.mark.parametrize("sleep", [sleep_by_default, Limiter.sleep])

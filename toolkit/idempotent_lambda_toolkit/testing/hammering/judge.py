@@ -317,7 +317,9 @@ class Judge:
             reason = self._explain_omission(identity, steps)
             return reason if reason is Reason.REMEMBERS else None
         step = blamed.step
-        if any(_is_same(each, identity) for each in blamed.failed):
+        failed = any(_is_same(each, identity) for each in blamed.failed)
+        # After a lost answer, other side effects may be missing than the one that raised it.
+        if failed or step.fault_point is FaultPoint.LOSES_ANSWER:
             unread = blamed.unread and not self._always_unread
             return Reason.FAILURES_NOT_READ if unread else Reason.SWALLOWED
         if {Outcome.IN_PROGRESS, Outcome.TABLE_UNAVAILABLE}.intersection(blamed.outcomes):
@@ -331,8 +333,9 @@ class Judge:
     def _explain_omission(self, identity: Identity, steps: Sequence[DeliveryStep]) -> Reason:
         """Return why a later delivery skipped a side effect."""
         for reason, differences in _OMISSION_REASONS.items():
-            done = self._run(steps, differences=differences).counts()
-            if any(_is_same(each, identity) for each in done):
+            counts = self._run(steps, differences=differences).counts()
+            done = sum(times for each, times in counts.items() if _is_same(each, identity))
+            if done >= max(1, self._expected[identity]):
                 return reason
         return Reason.REMEMBERS
 

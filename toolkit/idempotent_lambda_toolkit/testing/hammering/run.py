@@ -96,6 +96,8 @@ def hammer(
         HammerError: `hammer` cannot judge the function.
         InvalidSettingsError: the key is not a JMESPath expression.
     """
+    for given in (event, *different):
+        _check_event(given)
     subject = describe_subject(function, key, timeout_seconds)
     elsewhere = describe_subject(function, key, timeout_seconds, OTHER_NAMESPACE)
 
@@ -126,6 +128,13 @@ def hammer(
     for listener in listeners:
         listener(report)
     return report
+
+
+def _check_event(event: object) -> None:
+    """Raise a `HammerError` for what Lambda never delivers as an event."""
+    if not isinstance(event, dict):
+        text = f"the event is a {type(event).__name__}, and Lambda delivers a dict: see `events`"
+        raise HammerError(text)
 
 
 def _is_resendable(event: Event) -> bool:
