@@ -209,3 +209,20 @@ def interrupt_at(
 
     patch.setattr(BaseClient, "_make_api_call", call)
     return count
+
+
+def test_a_signal_in_a_finalizer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python cannot raise there: nothing is printed, and the command stops at the next step."""
+
+    class Finalized:
+        """Ends with a signal."""
+
+        def __del__(self) -> None:
+            """Send the signal."""
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)  # the handler runs here
+
+    with stopping.watch(ends_process=False):
+        Finalized()
+        assert stopping.is_requested()
+    assert capsys.readouterr().err == ""

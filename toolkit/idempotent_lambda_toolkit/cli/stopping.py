@@ -75,9 +75,18 @@ def watch(*, ends_process: bool) -> Iterator[None]:
         # A process in the background, or under nohup, is to ignore what its terminal sends.
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, _signals.handle)
+    unraisable = sys.unraisablehook
+
+    def report(found: Any) -> None:
+        # Where Python cannot raise, as in a finalizer, the signal is noted all the same.
+        if not isinstance(found.exc_value, StopSignal):
+            unraisable(found)
+
+    sys.unraisablehook = report
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if ends_process else handler)
 
