@@ -415,6 +415,16 @@ def no_ttl(stack: Stack) -> Iterator[None]:
     put(TableName=stack.outputs["table"], TimeToLiveSpecification=on)
 
 
+def await_update(stack: Stack) -> None:
+    """Wait until the function has taken its last change: until then, the doctor warns."""
+
+    def is_ready() -> bool:
+        found = stack.aws.functions.get_function_configuration(FunctionName="orders")
+        return (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
+
+    eventually(is_ready, "the function is updated")
+
+
 @contextmanager
 def variables(stack: Stack, **changes: str | None) -> Iterator[None]:
     """Change the function's environment; None takes a variable away."""
@@ -423,8 +433,10 @@ def variables(stack: Stack, **changes: str | None) -> Iterator[None]:
     after = {name: of for name, of in {**before, **changes}.items() if of is not None}
     put = stack.aws.functions.update_function_configuration
     put(FunctionName="orders", Environment={"Variables": after})
+    await_update(stack)
     yield
     put(FunctionName="orders", Environment={"Variables": before})
+    await_update(stack)
 
 
 @contextmanager
@@ -433,8 +445,10 @@ def configuration(stack: Stack, **changes: Any) -> Iterator[None]:
     found = stack.aws.functions.get_function_configuration(FunctionName="orders")
     put = stack.aws.functions.update_function_configuration
     put(FunctionName="orders", **changes)
+    await_update(stack)
     yield
     put(FunctionName="orders", **{name: found[name] for name in changes})
+    await_update(stack)
 
 
 @contextmanager
