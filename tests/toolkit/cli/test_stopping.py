@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from idempotent_lambda_toolkit.cli import dead_letters, stopping
+from idempotent_lambda_toolkit.cli import app, dead_letters, main, stopping
 from idempotent_lambda_toolkit.cli.exit_codes import ExitCode
 from scripts.support.emulator import Emulator
 
@@ -226,3 +226,21 @@ def test_a_signal_in_a_finalizer(capsys: pytest.CaptureFixture[str]) -> None:
         Finalized()
         assert stopping.is_requested()
     assert capsys.readouterr().err == ""
+
+
+def test_a_signal_while_a_class_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python 3.11 turns the signal into a RuntimeError there, and the command still just stops."""
+
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            """Send the signal."""
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)  # the handler runs here
+
+    monkeypatch.setattr(app, "build_group", lambda: type("Made", (), {"field": Field()}))
+    with pytest.raises(SystemExit) as ended:
+        main(["list"])
+    assert ended.value.code == ExitCode.INTERRUPTED
+    assert "unexpected" not in capsys.readouterr().err

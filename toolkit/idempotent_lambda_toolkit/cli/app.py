@@ -27,6 +27,7 @@ from idempotent_lambda_toolkit.cli.exit_codes import (
 )
 from idempotent_lambda_toolkit.cli.options import Options
 from idempotent_lambda_toolkit.cli.output import Output
+from idempotent_lambda_toolkit.cli.stopping import StopSignal
 
 NAME = "idempotent-lambda"
 
@@ -204,6 +205,9 @@ def run(arguments: list[str] | None = None) -> None:
     except typer.Abort:  # Ctrl-C; newer versions of typer return the code
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001  # the edge: each error has its exit code
+        if isinstance(error.__cause__, StopSignal):
+            # Python 3.11 puts what `__set_name__` raises into a RuntimeError.
+            raise error.__cause__ from None
         raise SystemExit(report_error(error, options)) from None
     if not given:
         raise SystemExit(ExitCode.USAGE)
