@@ -214,3 +214,16 @@ def test_a_decorated_call_has_its_name_in_the_key() -> None:
 
     assert "claims pay#ORDER-1." in find(build, events.direct(BODY)).story[0]
     assert describe_key(None) == ""
+
+
+def test_receipt_handles_are_named() -> None:
+    """A receipt handle, which differs in each run, is named as a whole."""
+    effects = Effects()
+    charge = effects.of("charge")
+    order = events.sqs({"order_id": "ORDER-1"})
+    key = {"key": "receiptHandle"}
+    (finding,) = hammer(
+        lambda message: charge(message.body), order, effects=effects, **key
+    ).findings
+    assert "'id-2'" in finding.text
+    assert "AQEB" not in str(finding)

@@ -34,6 +34,7 @@ from idempotent_lambda_toolkit.testing.hammering.steps import (
 
 _CHANGING_ID = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|AQEB[\w+/-]{20,}=*"  # a receipt handle
     r"|(?<![\w-])(?:[0-9a-fA-F]{24,}|(?=[A-Za-z_-]*\d)[\w-]{40,}"
     r"|-?\d{16,}|1[6-9]\d{8,}(?:\.\d+)?)(?![\w-])"
 )
